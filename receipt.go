@@ -28,19 +28,5 @@ type Receipt struct {
 	Duplicates int    `json:"duplicates"`
 	Rejected   int    `json:"rejected"` // drop
 	Retry      int    `json:"retry,omitempty"`
-	Items      []Item `json:"results,omitempty"` // in the request's order
-}
-
-// Plain reports whether every item is ok, so that the counts say all there is to say.
-func (r *Receipt) Plain() bool {
-	return r.Duplicates == 0 && r.Rejected == 0 && r.Retry == 0 && !r.warned()
-}
-
-func (r *Receipt) warned() bool {
-	for i := range r.Items {
-		if r.Items[i].Result == ResultWarning {
-			return true
-		}
-	}
-	return false
+	Items      []Item `json:"results,omitempty"` // in the request's order; none where all are plainly ok
 }
