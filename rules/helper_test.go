@@ -1,0 +1,29 @@
+package rules
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	"leadline"
+
+	"pgregory.net/rapid"
+)
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+func format(v any) string { return fmt.Sprintf("%T %v", v, v) }
+
+// roundTrip writes an instance as the state file does and reads it back.
+func roundTrip(t *rapid.T, i leadline.Instance) leadline.Instance {
+	text, err := json.Marshal(i)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out leadline.Instance
+	if err := json.Unmarshal(text, &out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}

@@ -1,0 +1,146 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"leadline/source"
+)
+
+func (c *compiler) measures(s *ruleSpec) []Measure {
+	var out []Measure
+	if len(s.Measure) == 0 && !s.Alert.Pos.IsZero() {
+		c.fail(s.Pos, "the rule measures nothing", "add measure: {n: {count: event, window: 5m}}")
+	}
+	for i, e := range s.Measure {
+		switch name := e.Name.Value; {
+		case slices.Contains(reserved, name):
+			c.fail(e.Name.Pos, fmt.Sprintf("the name %s is taken by the expression language", name), "rename the measure")
+			continue
+		case !identifier.MatchString(name):
+			c.fail(e.Name.Pos, fmt.Sprintf("%q is not a name", name), "use letters, digits and _, such as p95")
+			continue
+		}
+		m := c.measure(&e.Value, fmt.Sprintf("m%d_", i))
+		m.Name = e.Name.Value
+		out = append(out, m)
+	}
+	return out
+}
+
+func (c *compiler) measure(s *measureSpec, prefix string) Measure {
+	m := Measure{Window: s.Window.Value}
+	c.window(s.Window)
+	given := 0
+	for _, p := range []source.Pos{s.Quantile.Pos, s.Count.Pos, s.Ratio.Pos} {
+		if !p.IsZero() {
+			given++
+		}
+	}
+	if given != 1 {
+		c.fail(s.Pos, fmt.Sprintf("a measure is one of quantile, count and ratio, this has %d of them", given), "write it like {quantile: 0.95, of: event.e2e_ms, window: 5m}")
+		return m
+	}
+	if s.Quantile.Pos.IsZero() && !s.Of.Pos.IsZero() {
+		c.fail(s.Of.Pos, "only a quantile is of a field", "remove it")
+	}
+	switch {
+	case !s.Quantile.Pos.IsZero():
+		c.quantile(s, &m, prefix)
+	case !s.Count.Pos.IsZero():
+		m.Kind = MeasureCount
+		m.Source = c.source(s.Count)
+		m.Where = c.where(s.Where, m.Source, prefix)
+	default:
+		c.ratio(s, &m, prefix)
+	}
+	return m
+}
+
+func (c *compiler) quantile(s *measureSpec, m *Measure, prefix string) {
+	m.Kind, m.Level = MeasureQuantile, s.Quantile.Value
+	if !(m.Level > 0 && m.Level < 1) {
+		c.fail(s.Quantile.Pos, fmt.Sprintf("quantile %v is not between 0 and 1", s.Quantile.Value), "write P95 as 0.95")
+	}
+	if s.Of.Pos.IsZero() {
+		c.fail(s.Pos, "the quantile has no field", "add of: event.e2e_ms or of: span.duration_ms")
+		return
+	}
+	name, field, _ := strings.Cut(s.Of.Value, ".")
+	m.Source, m.Of = Source(name), field
+	if !slices.Contains(views[m.Source].numbers, field) {
+		var known []string
+		for _, from := range []Source{Events, Spans} {
+			for _, n := range views[from].numbers {
+				known = append(known, string(from)+"."+n)
+			}
+		}
+		c.fail(s.Of.Pos, fmt.Sprintf("unknown field %q", s.Of.Value), source.Suggest(s.Of.Value, known))
+		m.Source = ""
+		return
+	}
+	m.Where = c.where(s.Where, m.Source, prefix)
+}
+
+func (c *compiler) ratio(s *measureSpec, m *Measure, prefix string) {
+	m.Kind = MeasureRatio
+	if s.Ratio.Num.Count.Pos.IsZero() || s.Ratio.Den.Count.Pos.IsZero() {
+		return // reported as missing
+	}
+	if !s.Where.IsZero() {
+		c.fail(s.Where.Pos, "a ratio has a where in num and one in den", "move it there")
+	}
+	m.Source = c.source(s.Ratio.Num.Count)
+	den := c.source(s.Ratio.Den.Count)
+	if den != m.Source && den != "" && m.Source != "" {
+		c.fail(s.Ratio.Den.Count.Pos, "num and den count different things", "count spans or events in both")
+	}
+	m.Where = c.where(s.Ratio.Num.Where, m.Source, prefix+"n")
+	m.Den = c.where(s.Ratio.Den.Where, den, prefix+"d")
+}
+
+// source is "" where the name is wrong; what hangs on it is not looked at then.
+func (c *compiler) source(s source.At[string]) Source {
+	if _, ok := views[Source(s.Value)]; !ok {
+		c.fail(s.Pos, fmt.Sprintf("cannot count %q", s.Value), source.Suggest(s.Value, []string{string(Events), string(Spans)}))
+		return ""
+	}
+	return Source(s.Value)
+}
+
+func (c *compiler) where(e source.Expr, from Source, prefix string) Predicate {
+	if from == "" {
+		return Predicate{}
+	}
+	p, errs := translate(e, from, prefix)
+	c.add(errs)
+	return p
+}
+
+// by must name fields that every source of the rule has.
+func (c *compiler) by(s *ruleSpec, r *Rule) []string {
+	var out []string
+	for _, b := range s.By {
+		ok := true
+		for _, m := range r.Measures {
+			if m.Source == "" {
+				continue
+			}
+			if known := views[m.Source].labels; !slices.Contains(known, b.Value) {
+				c.fail(b.Pos, fmt.Sprintf("%s of measure %s has no label %q", m.Source, m.Name, b.Value), source.Suggest(b.Value, known))
+				ok = false
+				break
+			}
+		}
+		switch _, static := r.Labels[b.Value]; {
+		case static:
+			c.fail(b.Pos, fmt.Sprintf("%q is a static label too", b.Value), "rename the label")
+		case slices.Contains(out, b.Value):
+			c.fail(b.Pos, fmt.Sprintf("%q is given twice", b.Value), "remove one")
+		case ok:
+			out = append(out, b.Value)
+		}
+	}
+	return out
+}

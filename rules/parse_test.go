@@ -1,0 +1,174 @@
+package rules
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"leadline/internal/golden"
+	"leadline/source"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// load parses and checks one file.
+func load(t *testing.T, path string) ([]*Group, source.Errors) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return read(t, filepath.Base(path), string(data))
+}
+
+func read(t *testing.T, name, text string) ([]*Group, source.Errors) {
+	t.Helper()
+	docs, err := source.Documents(name, []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var groups []*Group
+	var errs source.Errors
+	for _, d := range docs {
+		if d.Kind.Value != Kind {
+			continue
+		}
+		g, more := Parse(d)
+		groups = append(groups, g)
+		errs = append(errs, more...)
+	}
+	return groups, append(errs, Check(groups)...)
+}
+
+// one parses a group that must be right.
+func one(t *testing.T, text string) *Group {
+	t.Helper()
+	groups, errs := read(t, "r.yaml", "apiVersion: leadline/v1\nkind: RuleGroup\nmetadata: {name: g}\nspec:\n"+text)
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	return groups[0]
+}
+
+func TestMistakesAreReportedAllAtOnce(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/bad/*.yaml")
+	if err != nil || len(files) < 3 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	for _, f := range files {
+		_, errs := load(t, f)
+		golden.Bytes(t, []byte(errs.Error()+"\n"), strings.TrimPrefix(f, "testdata/")+".golden")
+	}
+}
+
+func TestExamples(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../examples/rules/*.yaml")
+	if err != nil || len(files) < 2 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	var all []*Group
+	for _, f := range files {
+		groups, errs := load(t, f)
+		if len(errs) > 0 {
+			t.Error(errs)
+		}
+		all = append(all, groups...)
+	}
+	if errs := Check(all); len(errs) > 0 {
+		t.Error(errs)
+	}
+	pages := 0
+	for _, g := range all {
+		for _, r := range g.Rules {
+			for _, l := range r.Levels {
+				if l.Severity == SeverityPage {
+					pages++
+				}
+			}
+			for _, want := range []string{"summary", "objective", "action"} {
+				if !hasAnnotation(r, want) {
+					t.Errorf("%s/%s has no %s: the responder reads it", g.Name, r.Name, want)
+				}
+			}
+		}
+	}
+	if pages != 1 {
+		t.Errorf("the pack has %d levels that page, want the one on end-to-end latency", pages)
+	}
+}
+
+func hasAnnotation(r *Rule, name string) bool {
+	for _, a := range r.Annotations {
+		if a.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+const full = `
+  interval: 10s
+  query_offset: 2s
+  limit: 7
+  labels: {team: pipeline, severity: info}
+  rules:
+    - alert: Slow
+      measure:
+        p95: {quantile: 0.95, of: event.e2e_ms, where: 'partner != "test" and not (country in ["", "ZZ"])', window: 5m}
+        p95s: {quantile: 0.95, of: event.e2e_ms, window: 1m}
+        n: {count: event, window: 5m}
+        bad: {ratio: {num: {count: span, where: 'status == "timeout" || duration_ms >= 2000.5'}, den: {count: span}}, window: 1m}
+      by: [campaign]
+      min_samples: {n: 200}
+      levels:
+        - {severity: page, expr: 'p95 > 1500 && p95s > 1500 && bad > 0.1'}
+        - {severity: ticket, expr: 'p95 > 800 && labels.team == "pipeline" && labels.campaign != "test"'}
+      recover_expr: p95 < 650
+      for: 30s
+      keep_firing_for: 1m
+      no_data: {for: 5m}
+      annotations:
+        summary: 'P95 {{ .Values.p95 | ms }} in {{ .Labels.campaign }} for {{ .Labels.team }}, {{ .Values.bad | percent }} bad'
+    - alert: Many
+      measure: {n: {count: event, window: 1m}}
+      expr: n > 10
+`
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	g := one(t, full)
+	if g.Name != "g" || g.Interval != 10*time.Second || g.QueryOffset != 2*time.Second || g.Limit != 7 || len(g.Rules) != 2 {
+		t.Fatalf("group %+v", g)
+	}
+	r := g.Rules[0]
+	want := Timing{Interval: 10 * time.Second, For: 30 * time.Second, KeepFiringFor: time.Minute, NoDataFor: 5 * time.Minute}
+	if r.Timing != want || r.Window() != 5*time.Minute {
+		t.Errorf("timing %+v, window %v", r.Timing, r.Window())
+	}
+	if d := cmp.Diff(map[string]string{"team": "pipeline"}, map[string]string(r.Labels)); d != "" {
+		t.Errorf("labels %s", d)
+	}
+	if l := g.Rules[1].Levels; len(l) != 1 || l[0].Severity != SeverityInfo {
+		t.Errorf("a rule with one expr takes the group's severity, got %+v", l)
+	}
+	if g.Rules[1].Timing.NoDataFor != defaultNoData {
+		t.Errorf("no_data.for is %v without being given", g.Rules[1].Timing.NoDataFor)
+	}
+	if len(r.Plans) != 2 || r.Plans[0].Source != Events || r.Plans[1].Source != Spans {
+		t.Fatalf("plans %+v", r.Plans)
+	}
+	var b strings.Builder
+	for _, p := range r.Plans {
+		q := p.Query("x", time.Unix(1000, 0), time.Second)
+		b.WriteString(q.SQL + "\n")
+		for _, name := range sortedKeys(q.Params) {
+			b.WriteString(name + " = " + format(q.Params[name]) + "\n")
+		}
+		b.WriteString("\n")
+	}
+	golden.Bytes(t, []byte(b.String()), "plans.golden")
+}

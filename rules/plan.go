@@ -1,0 +1,125 @@
+package rules
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"leadline"
+)
+
+// maxSeries bounds the answer of one query: a rule with more label sets is a mistake in its `by`.
+const maxSeries = 10_000
+
+// Plan is one SELECT that computes all measures of one rule over one source. It is made when the rule is loaded and
+// knows nothing of slots.
+type Plan struct {
+	Source Source
+	SQL    string
+	By     []string
+
+	params map[string]any
+	spans  []time.Duration // the windows, longest first
+	cells  []cell
+}
+
+// cell is one column of the answer.
+type cell struct {
+	column  string
+	measure int // index into the rule's measures
+	den     bool
+}
+
+// makePlans makes the SELECTs of a rule, one a source, in the order in which the measures name the sources.
+func makePlans(measures []Measure, by []string) []Plan {
+	var plans []Plan
+	for _, m := range measures {
+		if slices.ContainsFunc(plans, func(p Plan) bool { return p.Source == m.Source }) {
+			continue
+		}
+		plans = append(plans, makePlan(m.Source, measures, by))
+	}
+	return plans
+}
+
+func makePlan(from Source, measures []Measure, by []string) Plan {
+	p := Plan{Source: from, By: by, params: map[string]any{}}
+	for _, m := range measures {
+		if m.Source == from && !slices.Contains(p.spans, m.Window) {
+			p.spans = append(p.spans, m.Window)
+		}
+	}
+	slices.SortFunc(p.spans, func(a, b time.Duration) int { return int(b - a) })
+	columns := slices.Clone(by)
+	for i, m := range measures {
+		if m.Source != from {
+			continue
+		}
+		name := "m" + strconv.Itoa(i)
+		columns = append(columns, p.aggregate(m, m.Where)+" AS "+name)
+		p.cells = append(p.cells, cell{name, i, false})
+		if m.Kind == MeasureRatio {
+			columns = append(columns, p.aggregate(m, m.Den)+" AS "+name+"_den")
+			p.cells = append(p.cells, cell{name + "_den", i, true})
+		}
+	}
+	// The bounds on minute are what prunes the primary key; ClickHouse does not derive them from those on stored_at.
+	p.SQL = "SELECT\n    " + strings.Join(columns, ",\n    ") +
+		"\nFROM " + views[from].table +
+		"\nWHERE minute >= toStartOfMinute(" + micros("from") + ") AND minute <= toStartOfMinute(" + micros("to") + ")" +
+		"\n    AND stored_at >= " + micros("from") + " AND stored_at < " + micros("to")
+	if len(by) > 0 {
+		p.SQL += "\nGROUP BY " + strings.Join(by, ", ") + "\nLIMIT " + strconv.Itoa(maxSeries+1)
+	}
+	return p
+}
+
+// aggregate is the SQL of one column. quantileTDigest errs by at most 0.4 %; quantile(), the reservoir, by 8 %.
+func (p *Plan) aggregate(m Measure, where Predicate) string {
+	where.merge(p.params)
+	var conditions []string
+	if where.SQL != "" {
+		conditions = append(conditions, where.SQL)
+	}
+	if m.Window < p.spans[0] {
+		conditions = append(conditions, "stored_at >= "+micros(p.since(m.Window)))
+	}
+	when := strings.Join(conditions, " AND ")
+	switch {
+	case m.Kind != MeasureQuantile && when == "":
+		return "toFloat64(count())"
+	case m.Kind != MeasureQuantile:
+		return "toFloat64(countIf(" + when + "))"
+	}
+	level := strconv.FormatFloat(m.Level, 'f', -1, 64)
+	if when == "" {
+		return "toFloat64(quantileTDigest(" + level + ")(" + m.Of + "))"
+	}
+	return "toFloat64(quantileTDigestIf(" + level + ")(" + m.Of + ", " + when + "))"
+}
+
+// since names the parameter that holds a window's beginning.
+func (p *Plan) since(window time.Duration) string {
+	if window == p.spans[0] {
+		return "from"
+	}
+	return fmt.Sprintf("from_%d", window.Milliseconds())
+}
+
+// micros is a time parameter: an integer, so that no time zone or text format stands between the two sides.
+func micros(param string) string {
+	return "fromUnixTimestamp64Micro({" + param + ":Int64}, 'UTC')"
+}
+
+// Query asks for the windows that end, exclusively, at to.
+func (p *Plan) Query(name string, to time.Time, timeout time.Duration) leadline.Query {
+	params := maps.Clone(p.params)
+	params["to"] = to.UnixMicro()
+	for _, w := range p.spans {
+		params[p.since(w)] = to.Add(-w).UnixMicro()
+	}
+	return leadline.Query{Name: name, SQL: p.SQL, Params: params, Timeout: timeout}
+}

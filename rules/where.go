@@ -1,0 +1,130 @@
+package rules
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/expr-lang/expr/ast"
+
+	"leadline/source"
+)
+
+// translate turns a `where` into SQL. Every literal becomes a server-side parameter whose name begins with prefix; the
+// only words that reach the SQL are field names of the source and the operators below.
+func translate(e source.Expr, from Source, prefix string) (Predicate, source.Errors) {
+	if e.IsZero() {
+		return Predicate{}, nil
+	}
+	v := views[from]
+	tree, errs := e.Tree(reflect.Zero(v.env).Interface())
+	if len(errs) > 0 {
+		return Predicate{}, errs
+	}
+	t := &translator{expr: e, view: v, prefix: prefix, params: map[string]any{}}
+	sql := t.condition(tree)
+	if len(t.errs) > 0 {
+		return Predicate{}, t.errs
+	}
+	return Predicate{SQL: sql, Params: t.params}, nil
+}
+
+type translator struct {
+	expr   source.Expr
+	view   view
+	prefix string
+	params map[string]any
+	errs   source.Errors
+}
+
+func (t *translator) fail(n ast.Node, what, do string) string {
+	t.errs = append(t.errs, t.expr.At(n.Location().From).Error(what, do))
+	return ""
+}
+
+var comparisons = map[string]string{"==": "=", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+
+// condition translates what is true or false.
+func (t *translator) condition(n ast.Node) string {
+	switch n := n.(type) {
+	case *ast.UnaryNode:
+		if n.Operator == "not" || n.Operator == "!" {
+			return "NOT (" + t.condition(n.Node) + ")"
+		}
+	case *ast.BinaryNode:
+		switch op := n.Operator; op {
+		case "and", "&&":
+			return "(" + t.condition(n.Left) + " AND " + t.condition(n.Right) + ")"
+		case "or", "||":
+			return "(" + t.condition(n.Left) + " OR " + t.condition(n.Right) + ")"
+		case "in":
+			return t.oneOf(n)
+		default:
+			if sql, ok := comparisons[op]; ok {
+				return t.operand(n.Left) + " " + sql + " " + t.operand(n.Right)
+			}
+		}
+	}
+	return t.fail(n, fmt.Sprintf("%s cannot be asked of ClickHouse", n), "use fields, literals, ==, !=, <, <=, >, >=, in, and, or, not")
+}
+
+// operand translates a field or a literal.
+func (t *translator) operand(n ast.Node) string {
+	switch n := n.(type) {
+	case *ast.IdentifierNode:
+		if t.view.has(n.Value) {
+			return n.Value
+		}
+	case *ast.StringNode:
+		return t.param(n.Value, "String")
+	default:
+		if f, ok := number(n); ok {
+			return t.param(f, "Float64")
+		}
+	}
+	return t.fail(n, fmt.Sprintf("%s is neither a field nor a literal", n), "compare a field with a text or a number")
+}
+
+// oneOf translates `field in [literals]`.
+func (t *translator) oneOf(n *ast.BinaryNode) string {
+	list, ok := n.Right.(*ast.ArrayNode)
+	if !ok || len(list.Nodes) == 0 {
+		return t.fail(n.Right, "in needs a list of literals", "write it like stage in ['write', 'spool']")
+	}
+	var alternatives []string
+	left := t.operand(n.Left)
+	for _, e := range list.Nodes {
+		if e.Type() != n.Left.Type() && (e.Type().Kind() == reflect.String || n.Left.Type().Kind() == reflect.String) {
+			t.fail(e, fmt.Sprintf("%s has another type than %s", e, n.Left), "list values of its type")
+			continue
+		}
+		alternatives = append(alternatives, left+" = "+t.operand(e))
+	}
+	return "(" + strings.Join(alternatives, " OR ") + ")"
+}
+
+func (t *translator) param(value any, sqlType string) string {
+	name := t.prefix + strconv.Itoa(len(t.params))
+	t.params[name] = value
+	return "{" + name + ":" + sqlType + "}"
+}
+
+// number is the value of a numeric literal, its sign included.
+func number(n ast.Node) (float64, bool) {
+	switch n := n.(type) {
+	case *ast.IntegerNode:
+		return float64(n.Value), true
+	case *ast.FloatNode:
+		return n.Value, true
+	case *ast.UnaryNode:
+		if f, ok := number(n.Node); ok && n.Operator == "-" {
+			return -f, true
+		}
+	}
+	return 0, false
+}
+
+// merge copies the parameters of a predicate into those of a query.
+func (p Predicate) merge(into map[string]any) { maps.Copy(into, p.Params) }

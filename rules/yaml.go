@@ -1,0 +1,74 @@
+package rules
+
+import (
+	"time"
+
+	"leadline/source"
+)
+
+// The shapes of the YAML, with the defaults of a group.
+
+type groupSpec struct {
+	Interval    source.Duration               `yaml:"interval"`
+	QueryOffset source.Duration               `yaml:"query_offset"`
+	Limit       source.At[int]                `yaml:"limit"`
+	Labels      source.Map[source.At[string]] `yaml:"labels"`
+	Rules       []ruleSpec                    `yaml:"rules,required"`
+}
+
+func defaultGroup() groupSpec {
+	return groupSpec{
+		Interval:    source.Duration{Value: 30 * time.Second},
+		QueryOffset: source.Duration{Value: 5 * time.Second},
+		Limit:       source.At[int]{Value: 500},
+	}
+}
+
+// defaultNoData is how long values must be absent where a rule does not say.
+const defaultNoData = 10 * time.Minute
+
+type ruleSpec struct {
+	Pos           source.Pos
+	Alert         source.At[string]             `yaml:"alert,required"`
+	Measure       source.Map[measureSpec]       `yaml:"measure,required"`
+	By            []source.At[string]           `yaml:"by"`
+	MinSamples    source.Map[source.At[int]]    `yaml:"min_samples"`
+	Expr          source.Expr                   `yaml:"expr"`
+	Levels        []levelSpec                   `yaml:"levels"`
+	RecoverExpr   source.Expr                   `yaml:"recover_expr"`
+	For           source.Duration               `yaml:"for"`
+	KeepFiringFor source.Duration               `yaml:"keep_firing_for"`
+	NoData        noDataSpec                    `yaml:"no_data"`
+	Labels        source.Map[source.At[string]] `yaml:"labels"`
+	Annotations   source.Map[source.Passage]    `yaml:"annotations"`
+}
+
+type levelSpec struct {
+	Severity source.At[string] `yaml:"severity,required"`
+	Expr     source.Expr       `yaml:"expr,required"`
+}
+
+type noDataSpec struct {
+	For source.Duration `yaml:"for,required"`
+}
+
+type measureSpec struct {
+	Pos      source.Pos
+	Quantile source.At[float64] `yaml:"quantile"`
+	Of       source.At[string]  `yaml:"of"`
+	Count    source.At[string]  `yaml:"count"`
+	Ratio    ratioSpec          `yaml:"ratio"`
+	Where    source.Expr        `yaml:"where"`
+	Window   source.Duration    `yaml:"window,required"`
+}
+
+type ratioSpec struct {
+	Pos source.Pos
+	Num countSpec `yaml:"num,required"`
+	Den countSpec `yaml:"den,required"`
+}
+
+type countSpec struct {
+	Count source.At[string] `yaml:"count,required"`
+	Where source.Expr       `yaml:"where"`
+}
