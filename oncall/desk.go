@@ -1,0 +1,99 @@
+package oncall
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"leadline"
+	"leadline/state"
+)
+
+// Notifier brings one chat's message of an incident to its present state and returns the message's ref. Its errors
+// are *leadline.DeliveryError; any other counts as a network error: surely not delivered.
+type Notifier interface {
+	Deliver(ctx context.Context, n leadline.Notice) (ref string, err error)
+}
+
+// Explain says where the slow-down that started at a time comes from, for the events with these labels.
+type Explain func(ctx context.Context, started, now time.Time, labels leadline.Labels) (*leadline.Verdict, error)
+
+// Options are what a Desk needs; all but Schedules, Chats and People are required.
+type Options struct {
+	State     *state.DB
+	Notifier  Notifier
+	Explain   Explain
+	Schedules []Schedule
+	Chats     Chats
+	People    []leadline.Person
+	Log       *slog.Logger
+}
+
+// Desk is where incidents are opened, told, acknowledged and closed. Its methods may be called from many goroutines.
+type Desk struct {
+	state     *state.DB
+	notifier  Notifier
+	explain   Explain
+	schedules []Schedule
+	chats     Chats
+	people    []leadline.Person
+	log       *slog.Logger
+	wake      chan struct{} // the outbox has something new
+}
+
+// New makes a desk. It does nothing by itself until Run.
+func New(o Options) *Desk {
+	return &Desk{
+		state: o.State, notifier: o.Notifier, explain: o.Explain, schedules: o.Schedules,
+		chats: o.Chats, people: o.People, log: o.Log, wake: make(chan struct{}, 1),
+	}
+}
+
+// Instances are what the rule engine knew of a group at the last Apply.
+func (d *Desk) Instances(ctx context.Context, group string) (all []leadline.Instance, err error) {
+	err = d.state.View(ctx, func(tx *state.Tx) error {
+		all, err = tx.Instances(group)
+		return err
+	})
+	return all, err
+}
+
+// Run delivers notices, watches the timers and keeps verdicts fresh until ctx ends; then it waits a few seconds for the
+// sends under way. What is not delivered stays in the outbox. Only one process at a time may run a state file's desk.
+func (d *Desk) Run(ctx context.Context) error {
+	chores := make(chan struct{})
+	go func() {
+		defer close(chores)
+		d.runChores(ctx)
+	}()
+	d.runOutbox(ctx)
+	<-chores
+	return nil
+}
+
+// poke tells the dispatcher to look into the outbox.
+func (d *Desk) poke() {
+	select {
+	case d.wake <- struct{}{}:
+	default: // it will look anyway
+	}
+}
+
+// onCall is the person on call for an incident with these labels.
+func (d *Desk) onCall(labels leadline.Labels, at time.Time) leadline.Person {
+	byName := make(map[string]Schedule, len(d.schedules))
+	for _, s := range d.schedules {
+		byName[s.Name] = s
+	}
+	chosen := choose(byName, labels)
+	if len(chosen) == 0 {
+		return leadline.Person{}
+	}
+	name := chosen[0].OnCall(at)
+	for _, p := range d.people {
+		if p.Name == name {
+			return p
+		}
+	}
+	return leadline.Person{Name: name}
+}
