@@ -1,0 +1,9 @@
+// Package store is Leadline's door to ClickHouse, embedded or a server or a cluster.
+//
+// Write takes one frozen batch from ingest and is safe to call again with the same batch: its token makes the second
+// call a no-op, whatever became of the first. Select answers the rules' and lineage's questions, read-only and bounded.
+// Migrate brings the schema in package sql up to date.
+//
+// Reading and writing have connections of their own, so that no rule can starve the inserts. Rows are written column by
+// column in ClickHouse's own wire format, without an allocation a row: 0.8 µs of CPU an event in batches of 100,000.
+package store

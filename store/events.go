@@ -1,0 +1,141 @@
+package store
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/ClickHouse/ch-go/proto"
+
+	"leadline"
+)
+
+// events holds the columns of one batch for the table events. Its memory is used again for the next batch.
+type events struct {
+	host  string
+	input proto.Input
+	text  []byte // for one short text at a time
+
+	minute                          minutes
+	storedAt, receivedAt            micros
+	occurredAt, sentAt              millis
+	partner, bot, campaign          words
+	eventType, schema, source       words
+	country, locale, outcome, hosts words
+	id, leadKey, ipPrefix, payload  texts
+	traceID                         proto.ColFixedStr16
+	attempt                         proto.ColUInt8
+	warnings, stage, status         list[*words]
+	wait, duration                  list[*proto.ColUInt64]
+	e2e                             proto.ColUInt64
+}
+
+func newEvents(host string) *events {
+	c := &events{host: host}
+	for _, l := range []*list[*words]{&c.warnings, &c.stage, &c.status} {
+		l.of = new(words)
+	}
+	c.wait.of, c.duration.of = new(proto.ColUInt64), new(proto.ColUInt64)
+	c.input = proto.Input{
+		{Name: "minute", Data: &c.minute},
+		{Name: "stored_at", Data: &c.storedAt},
+		{Name: "received_at", Data: &c.receivedAt},
+		{Name: "occurred_at", Data: &c.occurredAt},
+		{Name: "sent_at", Data: &c.sentAt},
+		{Name: "partner", Data: &c.partner},
+		{Name: "bot", Data: &c.bot},
+		{Name: "campaign", Data: &c.campaign},
+		{Name: "type", Data: &c.eventType},
+		{Name: "schema", Data: &c.schema},
+		{Name: "source", Data: &c.source},
+		{Name: "country", Data: &c.country},
+		{Name: "locale", Data: &c.locale},
+		{Name: "outcome", Data: &c.outcome},
+		{Name: "id", Data: &c.id},
+		{Name: "trace_id", Data: &c.traceID},
+		{Name: "lead_key", Data: &c.leadKey},
+		{Name: "ip_prefix", Data: &c.ipPrefix},
+		{Name: "attempt", Data: &c.attempt},
+		{Name: "warnings", Data: &c.warnings},
+		{Name: "payload", Data: &c.payload},
+		{Name: "stage", Data: &c.stage},
+		{Name: "wait_us", Data: &c.wait},
+		{Name: "duration_us", Data: &c.duration},
+		{Name: "status", Data: &c.status},
+		{Name: "e2e_us", Data: &c.e2e},
+		{Name: "host", Data: &c.hosts},
+	}
+	return c
+}
+
+func (c *events) add(e *leadline.Event) {
+	e2e := c.addSegments(e.Segments)
+	received := microsOf(e.ReceivedAt)
+	stored := min(received+e2e, lastMicro)
+
+	c.minute.addMicros(stored)
+	c.storedAt.Append(stored)
+	c.receivedAt.Append(received)
+	c.occurredAt.addMicros(microsOf(e.OccurredAt))
+	c.sentAt.addMicros(microsOf(e.SentAt))
+	c.partner.add(e.Partner)
+	c.bot.add(e.Bot)
+	c.campaign.add(e.Campaign)
+	c.eventType.add(e.Type)
+	c.schema.add(e.Schema)
+	c.source.add(e.Source)
+	c.country.add(e.Country)
+	c.locale.add(e.Locale)
+	c.outcome.add(e.Outcome)
+	c.id.add(e.ID)
+	c.traceID.Append(e.TraceID)
+	c.leadKey.add(e.LeadKey)
+	c.text = appendPrefix(c.text[:0], e.IP)
+	c.ipPrefix.addBytes(c.text)
+	c.attempt.Append(e.Attempt)
+	for i, w := range e.Warnings {
+		c.warnings.of.addAt(i, w)
+	}
+	c.warnings.end()
+	c.payload.addBytes(e.Payload)
+	c.e2e.Append(uint64(e2e))
+	c.hosts.add(c.host)
+}
+
+// addSegments adds the four parallel arrays and returns the end-to-end time in microseconds, which is their sum: the
+// borders between the segments are cut to microseconds, not each segment, so that nothing is lost in between.
+func (c *events) addSegments(segments []leadline.Segment) int64 {
+	var ns, us int64
+	step := func(d time.Duration) uint64 {
+		ns += int64(max(d, 0))
+		before := us
+		us = ns / 1e3
+		return uint64(us - before)
+	}
+	for i := range segments {
+		s := &segments[i]
+		c.stage.of.addAt(i, s.Stage)
+		c.wait.of.Append(step(s.Wait))
+		c.duration.of.Append(step(s.Duration))
+		c.status.of.addAt(i, string(s.Status))
+	}
+	c.stage.end()
+	c.wait.end()
+	c.duration.end()
+	c.status.end()
+	return us
+}
+
+// appendPrefix writes the address' network, /24 or /48, and nothing for the zero Addr. Ingest has masked the address
+// already; doing it here as well means that no way leads a whole address into the database.
+func appendPrefix(b []byte, ip netip.Addr) []byte {
+	ip = ip.Unmap()
+	bits := 48
+	if ip.Is4() {
+		bits = 24
+	}
+	p, err := ip.Prefix(bits)
+	if err != nil || !p.IsValid() {
+		return b
+	}
+	return p.AppendTo(b)
+}

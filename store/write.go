@@ -1,0 +1,178 @@
+package store
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/ClickHouse/ch-go"
+	"github.com/ClickHouse/ch-go/proto"
+
+	"leadline"
+)
+
+// writeTimeout bounds one Write: dialing, sending and ClickHouse's answer for both tables.
+const writeTimeout = 2 * time.Minute
+
+// Write stores a batch: its events in events, its rejected items in rejected, each as one block under a token of its
+// own. When it returns nil ClickHouse has all of it.
+//
+// After an error the batch may be stored, in part or not at all: call Write again with the same token and the same
+// records until it returns nil, and there is one copy of each, also when the records' timings, countries and outcomes
+// have changed in between. ClickHouse remembers the last 10,000 tokens of a table. Permanent tells the errors for which
+// calling again is no use. Write keeps nothing of the batch.
+func (d *DB) Write(ctx context.Context, b *leadline.Batch) error {
+	if b.Token == "" {
+		panic("BUG: a batch without a token would be stored again by a retry")
+	}
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	defer context.AfterFunc(d.life, cancel)()
+
+	var w *writer
+	select {
+	case w = <-d.writers:
+		defer func() { d.writers <- w }()
+	case <-ctx.Done():
+		return fmt.Errorf("write to ClickHouse: %w", d.ended(ctx))
+	}
+	if err := w.write(ctx, d, b); err != nil {
+		if why := d.ended(ctx); why != nil {
+			err = fmt.Errorf("%w: %w", why, err)
+		}
+		return fmt.Errorf("write %d events and %d rejected to ClickHouse: %w", len(b.Events), len(b.Rejected), err)
+	}
+	return nil
+}
+
+// ended says why ctx is over, and nil when it is not.
+func (d *DB) ended(ctx context.Context) error {
+	if d.closed() {
+		return ErrClosed
+	}
+	if end, ok := ctx.Deadline(); ok && !time.Now().Before(end) {
+		<-ctx.Done() // a connection notices its deadline a moment before the context does
+	}
+	return context.Cause(ctx)
+}
+
+// writer is one connection with the columns that it sends; both last from batch to batch.
+type writer struct {
+	conn     *ch.Client // nil before the first batch and after an error
+	dialed   time.Time
+	events   *events
+	rejected *rejected
+}
+
+func newWriter(host string) *writer {
+	return &writer{events: newEvents(host), rejected: newRejected()}
+}
+
+func (w *writer) write(ctx context.Context, d *DB, b *leadline.Batch) error {
+	if err := w.connect(ctx, d); err != nil {
+		return err
+	}
+	if len(b.Events) > 0 {
+		defer w.events.input.Reset()
+		for i := range b.Events {
+			w.events.add(&b.Events[i])
+		}
+		if err := w.insert(ctx, "events", b.Token, w.events.input); err != nil {
+			return err
+		}
+	}
+	if len(b.Rejected) > 0 {
+		defer w.rejected.input.Reset()
+		for i := range b.Rejected {
+			w.rejected.add(&b.Rejected[i])
+		}
+		if err := w.insert(ctx, "rejected", b.Token, w.rejected.input); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// insert sends one block. After an error the connection is given up: the server may still be reading the block that it
+// refused.
+func (w *writer) insert(ctx context.Context, table, token string, input proto.Input) error {
+	// ch-go looks at ctx only between packets; closing is what frees it while it sends or waits.
+	conn := w.conn
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+	err := conn.Do(ctx, ch.Query{
+		Body:  input.Into(table),
+		Input: input,
+		Settings: []ch.Setting{
+			{Key: "insert_deduplication_token", Value: token + "/" + table, Important: true},
+			ch.SettingInt("async_insert", 0), // on by default since 26.2: an answer before the rows are there
+			ch.SettingInt("insert_deduplicate", 1),
+			{Key: "deduplicate_insert", Value: "enable"}, // overrides the former where the server knows it
+			ch.SettingInt("insert_distributed_sync", 1),  // on a cluster: all shards have it before the answer
+			ch.SettingInt("max_partitions_per_insert_block", 0),
+			{Key: "log_comment", Value: "leadline write " + table},
+		},
+	})
+	if err != nil {
+		w.drop()
+		return fmt.Errorf("table %s: %w", table, err)
+	}
+	return nil
+}
+
+// connect makes sure of a connection that is not too old, at the first address that answers.
+func (w *writer) connect(ctx context.Context, d *DB) error {
+	if w.conn != nil && time.Since(w.dialed) < connLifetime {
+		return nil
+	}
+	w.drop()
+	var errs []error
+	first := int(d.turn.Add(1))
+	for i := range d.opt.Addrs {
+		addr := d.opt.Addrs[(first+i)%len(d.opt.Addrs)]
+		conn, err := d.opt.connect(ctx, addr)
+		if err == nil {
+			w.conn, w.dialed = conn, time.Now()
+			return nil
+		}
+		errs = append(errs, fmt.Errorf("connect to %s: %w", addr, err))
+	}
+	return errors.Join(errs...)
+}
+
+// connect dials here because ch-go's own Dial leaves the socket open when the server does not answer its hello.
+func (o *Options) connect(ctx context.Context, addr string) (*ch.Client, error) {
+	plain := &net.Dialer{Timeout: dialTimeout}
+	dial := plain.DialContext
+	if o.TLS != nil {
+		dial = (&tls.Dialer{NetDialer: plain, Config: o.TLS}).DialContext
+	}
+	conn, err := dial(ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	opt := ch.Options{
+		Database: o.Database, User: o.Username, Password: o.Password, ClientName: "leadline",
+		HandshakeTimeout: dialTimeout,
+		ReadTimeout:      ch.NoTimeout, // an insert answers when it is done: ctx bounds it
+	}
+	if o.Compress {
+		opt.Compression = ch.CompressionLZ4
+	}
+	client, err := ch.Connect(ctx, conn, opt)
+	if err != nil {
+		_ = conn.Close() // closed already where the context ended
+		return nil, err
+	}
+	return client, nil
+}
+
+// drop closes the connection, if there is one.
+func (w *writer) drop() {
+	if w.conn != nil {
+		_ = w.conn.Close() // closed already where the context ended
+		w.conn = nil
+	}
+}
