@@ -1,0 +1,11 @@
+package server_test
+
+import (
+	"log/slog"
+	"testing"
+)
+
+func leadlineLog(t *testing.T) *slog.Logger {
+	t.Helper()
+	return slog.New(slog.NewTextHandler(t.Output(), nil))
+}
