@@ -22,7 +22,7 @@ run: build ## build, then show a campaign rush, a slow third party and the alert
 
 .PHONY: build
 build: engine web ## build bin/leadline
-	@echo "· go build"
+	@echo "· go build (a minute the first time)"
 	@go build -trimpath -o bin/leadline ./cmd/leadline
 
 .PHONY: engine
@@ -54,9 +54,8 @@ race: engine web ## the same with the race detector (needs a C compiler)
 	@CGO_ENABLED=1 go test -race -timeout 20m ./...
 
 .PHONY: check
-check: engine web bin/golangci-lint ## lint, formatting, vet, examples
+check: engine web bin/golangci-lint ## lint, formatting, examples
 	@bin/golangci-lint run ./...
-	@bin/golangci-lint fmt --diff ./... >/dev/null || { echo "not formatted: run make fmt"; exit 1; }
 	@go mod verify >/dev/null
 	@go build -o bin/leadline ./cmd/leadline && bin/leadline check examples
 

@@ -1,0 +1,156 @@
+package app
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"leadline/ingest"
+	"leadline/oncall"
+	"leadline/rules"
+	"leadline/schema"
+	"leadline/source"
+)
+
+// Checked counts what Check looked at.
+type Checked struct {
+	Configs, Groups, Schedules, Qualify, Schemas int
+}
+
+func (c Checked) String() string {
+	var parts []string
+	for _, p := range []struct {
+		n         int
+		one, many string
+	}{
+		{c.Configs, "configuration", "configurations"},
+		{c.Groups, "rule group", "rule groups"},
+		{c.Schedules, "schedule", "schedules"},
+		{c.Qualify, "file of qualify rules", "files of qualify rules"},
+		{c.Schemas, "event schema", "event schemas"},
+	} {
+		switch {
+		case p.n == 1:
+			parts = append(parts, "1 "+p.one)
+		case p.n > 1:
+			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.many))
+		}
+	}
+	if len(parts) == 0 {
+		return "nothing to check"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// Check reads files and folders and finds every mistake in them: configurations (YAML without a kind), RuleGroup,
+// Schedule and Qualify documents, and folders of event schemas (<event.type>/<major>.json).
+func Check(paths []string) (Checked, source.Errors, error) {
+	c := &checker{}
+	for _, p := range paths {
+		if err := c.path(filepath.Clean(p)); err != nil {
+			return c.Checked, nil, err
+		}
+	}
+	for _, root := range slices.Compact(slices.Sorted(slices.Values(c.schemaRoots))) {
+		r, err := schema.Load(os.DirFS(root))
+		c.errs = append(c.errs, mistakes(inFolder(root, err))...)
+		if err == nil {
+			c.Schemas += len(r.Types())
+		}
+	}
+	schedules, errs := oncall.Schedules(c.schedules)
+	c.Schedules = len(schedules)
+	c.errs = append(c.errs, errs...)
+	c.errs = append(c.errs, rules.Check(c.groups)...)
+	return c.Checked, c.errs.Sorted(), nil
+}
+
+type checker struct {
+	Checked
+	errs        source.Errors
+	groups      []*rules.Group
+	schedules   []source.Document
+	schemaRoots []string
+}
+
+func (c *checker) path(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("check: %w", err)
+	}
+	if !info.IsDir() {
+		return c.file(path)
+	}
+	return filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && p != path && (strings.HasPrefix(d.Name(), ".") || d.Name() == "node_modules"):
+			return fs.SkipDir
+		case d.IsDir():
+			return nil
+		}
+		return c.file(p)
+	})
+}
+
+func (c *checker) file(path string) error {
+	switch filepath.Ext(path) {
+	case ".json":
+		if root, ok := schemaRoot(path); ok {
+			c.schemaRoots = append(c.schemaRoots, root)
+		}
+		return nil
+	case ".yaml", ".yml":
+	default:
+		return nil
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("check: %w", err)
+	}
+	docs, err := source.Documents(path, data)
+	c.errs = append(c.errs, mistakes(err)...)
+	for _, d := range docs {
+		c.document(path, data, d)
+	}
+	return nil
+}
+
+func (c *checker) document(path string, data []byte, d source.Document) {
+	switch d.Kind.Value {
+	case rules.Kind:
+		g, errs := rules.Parse(d)
+		c.groups, c.errs = append(c.groups, g), append(c.errs, errs...)
+		c.Groups++
+	case oncall.KindSchedule:
+		c.schedules = append(c.schedules, d)
+	case ingest.KindQualify:
+		_, err := ingest.LoadRules(path, data)
+		c.errs = append(c.errs, mistakes(err)...)
+		c.Qualify++
+	case "":
+		if !d.APIVersion.Pos.IsZero() {
+			c.errs = append(c.errs, unknownKind(d))
+			return
+		}
+		_, err := ReadConfig(path)
+		c.errs = append(c.errs, mistakes(err)...)
+		c.Configs++
+	default:
+		c.errs = append(c.errs, unknownKind(d))
+	}
+}
+
+// schemaRoot is the folder that holds <event.type>/<major>.json, if the path looks like one.
+func schemaRoot(path string) (string, bool) {
+	major := strings.TrimSuffix(filepath.Base(path), ".json")
+	dir := filepath.Dir(path)
+	if strings.Trim(major, "0123456789") != "" || !strings.Contains(filepath.Base(dir), ".") {
+		return "", false
+	}
+	return filepath.Dir(dir), true
+}
