@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"time"
+
+	"leadline"
+	"leadline/engine"
+	"leadline/store"
+)
+
+// limit is what ready rows reach without HTTP, JSON, checks or spool.
+type limit struct {
+	Rows          int64
+	Took          time.Duration
+	CPU           time.Duration // of the client
+	ClickHouseCPU time.Duration
+}
+
+func (l limit) perSecond() float64 { return float64(l.Rows) / l.Took.Seconds() }
+
+// blockRows is what a segment holds under load.
+const blockRows = 50_000
+
+// insertLimit writes blocks of ready events into an engine of its own, one after the other.
+func insertLimit(ctx context.Context, d time.Duration) (l limit, err error) {
+	dir, err := os.MkdirTemp("", "leadline-bench-")
+	if err != nil {
+		return l, fmt.Errorf("bench: %w", err)
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // the system's temporary folder
+	e, err := engine.Start(ctx, engine.Options{Dir: dir, Native: "127.0.0.1:0", HTTP: "127.0.0.1:0", MaxMemory: 4 << 30, WriterPassword: "w", AnalystPassword: "a", Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return l, err
+	}
+	defer e.Close() //nolint:errcheck // its data is thrown away
+	db, err := store.Open(ctx, store.Options{Addrs: []string{e.NativeAddr()}, Database: "leadline", Username: "leadline", Password: "w"})
+	if err != nil {
+		return l, err
+	}
+	defer db.Close() //nolint:errcheck // as above
+	if _, err := db.Migrate(ctx); err != nil {
+		return l, err
+	}
+	batch := readyBatch()
+	if err := db.Write(ctx, batch); err != nil { // the buffers grow once
+		return l, err
+	}
+	client, err := readUsage(os.Getpid())
+	if err != nil {
+		return l, err
+	}
+	server, err := readUsage(e.Pid())
+	if err != nil {
+		return l, err
+	}
+	for start := time.Now(); l.Took < d; l.Took = time.Since(start) {
+		batch.Token = fmt.Sprint("block-", l.Rows)
+		if err := db.Write(ctx, batch); err != nil {
+			return l, err
+		}
+		l.Rows += blockRows
+	}
+	clientAfter, err := readUsage(os.Getpid())
+	if err != nil {
+		return l, err
+	}
+	serverAfter, err := readUsage(e.Pid())
+	l.CPU, l.ClickHouseCPU = clientAfter.CPU-client.CPU, serverAfter.CPU-server.CPU
+	return l, err
+}
+
+// readyBatch is a block of events as they leave the pipeline.
+func readyBatch() *leadline.Batch {
+	b := &leadline.Batch{Token: "warm", Events: make([]leadline.Event, blockRows)}
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	payload := []byte(`{"plan":"pro","amount":4900,"currency":"EUR","utm_source":"telegram","utm_medium":"story","utm_campaign":"spring_deep_17","start_param":"link-1f2e3d4c","premium":false,"device":"menu","steps":[12,301,7],"form":{"company":"promo start GmbH","employees":120,"budget":42000},"ref":"invite"}`)
+	for i := range b.Events {
+		e := &b.Events[i]
+		*e = leadline.Event{
+			ID: fmt.Sprintf("0001-%016x", i), Type: "lead.qualified", Schema: "lead.qualified/2", Partner: "bench",
+			Bot: fmt.Sprintf("leads_%03d_bot", i%64), Campaign: fmt.Sprintf("campaign_%05d", i*7%500), Source: leadline.SourceEvents,
+			ReceivedAt: now.Add(time.Duration(i) * 5 * time.Microsecond), OccurredAt: now, SentAt: now, Attempt: 1,
+			LeadKey: fmt.Sprintf("%026X", i*1_000_003), Locale: "en", Country: "DE", Outcome: "qualified", Payload: payload,
+			IP: netip.AddrFrom4([4]byte{byte(i >> 8), byte(i), 7, 0}),
+		}
+		e.Key = leadline.KeyOf(e.Partner, e.ID)
+		e.TraceID = e.Key
+		jitter := time.Duration(binary.LittleEndian.Uint16(e.Key[:])) * time.Microsecond
+		e.Spend(leadline.StageReceive, 0, 20*time.Microsecond, leadline.StatusOK)
+		e.Spend(leadline.StageValidate, 0, 5*time.Microsecond, leadline.StatusOK)
+		e.Spend(leadline.StageSpool, 0, 800*time.Microsecond+jitter, leadline.StatusOK)
+		e.Spend(leadline.StageGeoIP, 100*time.Millisecond+jitter, 100*time.Microsecond, leadline.StatusOK)
+		e.Spend(leadline.StageQualify, 0, 50*time.Microsecond, leadline.StatusOK)
+		e.Spend(leadline.StageWrite, 10*time.Millisecond, 0, leadline.StatusOK)
+	}
+	return b
+}
