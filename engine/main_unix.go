@@ -1,0 +1,46 @@
+//go:build unix
+
+package engine
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"unsafe"
+
+	"github.com/ebitengine/purego"
+)
+
+// Main is the child's side of the engine, behind the hidden verb `leadline engine LIBRARY [ARGUMENT…]`. It loads
+// libchdb from LIBRARY, runs clickhouse-local with the arguments and returns the process's exit code when that ends,
+// which is when standard input ends.
+func Main(args []string) int {
+	if len(args) == 0 {
+		fmt.Fprintln(os.Stderr, "leadline engine: no library given: this verb is for Leadline itself")
+		return 2
+	}
+	lib, err := purego.Dlopen(args[0], purego.RTLD_NOW|purego.RTLD_GLOBAL)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "leadline engine: load libchdb:", err)
+		return 1
+	}
+	go leaveWithParent()
+
+	var cmdline func(argc int32, argv unsafe.Pointer) uintptr
+	var resultError func(uintptr) string
+	purego.RegisterLibFunc(&cmdline, lib, "chdb_query_cmdline")
+	purego.RegisterLibFunc(&resultError, lib, "chdb_result_error")
+
+	args = append([]string{"clickhouse"}, args[1:]...)
+	argv := make([]*byte, len(args)+1)
+	for i, a := range args {
+		argv[i] = &append([]byte(a), 0)[0]
+	}
+	result := cmdline(int32(len(args)), unsafe.Pointer(&argv[0]))
+	runtime.KeepAlive(argv)
+	if msg := resultError(result); msg != "" {
+		fmt.Fprintln(os.Stderr, "leadline engine:", msg)
+		return 1
+	}
+	return 0
+}
