@@ -1,0 +1,140 @@
+package ingest
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"os"
+	"runtime"
+	"testing"
+	"time"
+
+	"leadline"
+	"leadline/ingest/enrich"
+	"leadline/ingest/spool"
+)
+
+// discard is a ClickHouse that takes everything at once, so that what is measured is ours.
+type discard struct{}
+
+func (discard) Write(context.Context, *leadline.Batch) error { return nil }
+
+// event is 650 bytes, as in the measurements of the design. The id has a fixed width.
+func event(n int) string {
+	return fmt.Sprintf(`{"id":"01JQ7Z%020d","type":"lead.qualified","occurred_at":"%s","sent_at":"%s","bot":"acme_leads_bot","campaign":"spring-sale-%02d",`+
+		`"lead":{"chat_id":858%06d,"username":"somebody_with_a_name","ip":"203.0.%d.%d","locale":"ru"},"traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",`+
+		`"schema":"lead.qualified/2","attempt":1,"payload":{"plan":"pro","amount":4900,"currency":"EUR","tags":["a tag of some length","another tag of some length","and a third one, so that the event has six hundred and fifty bytes"]}}`,
+		n, at(-time.Second), at(0), n%20, n%1000000, n>>8&255, n&255)
+}
+
+func benchPipeline(b *testing.B) *Pipeline {
+	b.Helper()
+	return start(b, func(o *Options) {
+		o.Writer, o.MinAge = discard{}, 100*time.Millisecond
+		o.Spool = openSpool(b, b.TempDir(), func(s *spool.Options) { s.SegmentBytes, s.MaxBytes = 64<<20, 16<<30 })
+		o.GeoIP = geo{answer: func(netip.Addr) enrich.Result { return enrich.Result{Country: "DE", Status: leadline.StatusOK} }}
+		text, err := os.ReadFile("../examples/qualify.yaml")
+		if err != nil {
+			b.Fatal(err)
+		}
+		if o.Qualify, err = LoadRules("qualify.yaml", text); err != nil {
+			b.Fatal(err)
+		}
+	})
+}
+
+// benchSubmit submits from many goroutines while the pipeline drains; the time ends when everything is written.
+func benchSubmit(b *testing.B, size int) {
+	b.Helper()
+	p := benchPipeline(b)
+	ctx, cancel := context.WithCancel(b.Context())
+	done := make(chan error, 1)
+	go func() { done <- p.Run(ctx) }()
+	bodies := make(chan []byte, b.N)
+	for from := 0; from < b.N; from += size {
+		var body []byte
+		for i := from; i < min(from+size, b.N); i++ {
+			body = append(append(body, event(i)...), '\n')
+		}
+		bodies <- body
+	}
+	close(bodies)
+	b.SetBytes(int64(len(event(0))))
+	b.ReportAllocs()
+	senders := max(2, 64/size)
+	finished := make(chan error, senders)
+	runtime.GC()
+	b.ResetTimer()
+	for range senders {
+		go func() {
+			for body := range bodies {
+				if _, err := p.Submit(ctx, Request{Partner: "acme", Format: FormatNDJSON, Body: body}); err != nil {
+					finished <- err
+					return
+				}
+			}
+			finished <- nil
+		}()
+	}
+	for range senders {
+		if err := <-finished; err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "acked/s")
+	await(b, "an empty spool", func() bool { return p.Stats().Fill == 0 })
+	b.StopTimer()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "stored/s")
+	cancel()
+	if err := <-done; err != nil {
+		b.Fatal(err)
+	}
+	if s := p.Stats(); s.Stored != int64(b.N) {
+		b.Fatalf("stored %d of %d", s.Stored, b.N)
+	}
+}
+
+func BenchmarkSubmitOne(b *testing.B)  { benchSubmit(b, 1) }
+func BenchmarkSubmit1000(b *testing.B) { benchSubmit(b, 1000) }
+
+// BenchmarkDecode is one event's scan, checks, keys and record, without the spool.
+func BenchmarkDecode(b *testing.B) {
+	d := newDecoder(schemas(b), func(string) []byte { return []byte("pepper") }, newClock())
+	r := Request{Partner: "acme", Body: []byte(event(1)), ReceivedAt: received, Received: received}
+	b.SetBytes(int64(len(r.Body)))
+	b.ReportAllocs()
+	for b.Loop() {
+		d.begin(&r, 1)
+		if err := d.array(); err != nil || d.verdicts[0].result != leadline.ResultOK {
+			b.Fatal(err, d.verdicts)
+		}
+		d.end()
+	}
+}
+
+// BenchmarkDrain is the other side of the spool: read a record, enrich, qualify, hand over.
+func BenchmarkDrain(b *testing.B) {
+	p := benchPipeline(b)
+	d := newDecoder(schemas(b), p.opts.Pepper, p.clock)
+	r := Request{Partner: "acme", Body: []byte(event(1)), ReceivedAt: received, Received: received}
+	d.begin(&r, 1)
+	if err := d.array(); err != nil {
+		b.Fatal(err)
+	}
+	bt := &batch{records: newRecords()}
+	b.ReportAllocs()
+	for i := 0; i < b.N; i += 1000 {
+		bt.Events, bt.received = bt.Events[:0], bt.received[:0]
+		for range 1000 {
+			if _, err := bt.records.kind(d.out); err != nil {
+				b.Fatal(err)
+			}
+			if err := p.loadEvent(bt); err != nil {
+				b.Fatal(err)
+			}
+		}
+		p.enrich(b.Context(), bt)
+		p.qualify(bt)
+		p.handOver(bt)
+	}
+}

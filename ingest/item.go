@@ -1,0 +1,115 @@
+package ingest
+
+import (
+	"time"
+	"unicode/utf8"
+
+	"leadline"
+	"leadline/schema"
+	"leadline/source"
+)
+
+// maxViolations bounds what is told about one item: the first ones say what to mend.
+const maxViolations = 20
+
+// item is one item of a request while it is decoded.
+type item struct {
+	event      leadline.Event // its strings point into words
+	code       string         // "": no problem so far
+	violations []leadline.Violation
+	words      []byte
+
+	hasID    bool
+	foreign  bool // names another partner than the key's
+	chat     int64
+	hasChat  bool
+	occurred time.Time // as the sender says
+	spans    [numFields]span
+
+	schemaName string // of the field schema, "" where it is not given
+	major      int
+	checked    *schema.Schema       // with which payload was checked on the way, nil: not yet
+	broken     []leadline.Violation // what that check found
+}
+
+// span is a stretch of the item's text.
+type span struct{ from, to int }
+
+func (it *item) reset() {
+	*it = item{
+		event:      leadline.Event{Warnings: it.event.Warnings[:0], Segments: it.event.Segments[:0]},
+		violations: it.violations[:0],
+		broken:     it.broken[:0],
+		words:      it.words[:0],
+	}
+}
+
+// fail notes a violation; the first one's code is the item's.
+func (it *item) fail(code string, v leadline.Violation) {
+	if it.code == "" {
+		it.code = code
+	}
+	if len(it.violations) < maxViolations {
+		it.violations = append(it.violations, v)
+	}
+}
+
+// invalid notes a value that does not fit. got is nil where the value is personal.
+func (it *item) invalid(pointer, rule, expected string, got []byte) {
+	it.fail(CodeInvalidField, leadline.Violation{Pointer: pointer, Rule: rule, Expected: expected, Got: excerpt(got)})
+}
+
+func (it *item) unknown(pointer string, name []byte, known []string) {
+	v := leadline.Violation{Pointer: pointer + string(appendToken(nil, clip(name))), Rule: "additionalProperties", Expected: "no field of this name"}
+	if len(name) <= maxExcerpt { // a longer one is no slip of the finger
+		v.Nearest = source.Nearest(string(name), known)
+	}
+	it.fail(CodeUnknownField, v)
+}
+
+func (it *item) warn(code string) { it.event.Warnings = append(it.event.Warnings, code) }
+
+// keep is b as a string that holds as long as the item: b may be the scanner's own buffer.
+func (it *item) keep(b []byte) string {
+	n := len(it.words)
+	it.words = append(it.words, b...)
+	return view(it.words[n:])
+}
+
+const maxExcerpt = 64
+
+// excerpt is a value for a violation, at most 64 bytes of it.
+func excerpt(b []byte) string {
+	if len(b) <= maxExcerpt {
+		return string(b)
+	}
+	return string(clip(b)) + "…"
+}
+
+// clip is the start of b, at most 61 bytes, in whole characters.
+func clip(b []byte) []byte {
+	if len(b) <= maxExcerpt {
+		return b
+	}
+	n := maxExcerpt - len("…")
+	for n > 0 && !utf8.RuneStart(b[n]) {
+		n--
+	}
+	return b[:n]
+}
+
+// appendToken appends a name to a JSON Pointer (RFC 6901).
+func appendToken(to, name []byte) []byte {
+	to = append(to, '/')
+	for _, c := range name {
+		switch c {
+		case '~':
+			to = append(to, "~0"...)
+		case '/':
+			to = append(to, "~1"...)
+		default:
+			to = append(to, c)
+		}
+	}
+	return to
+}

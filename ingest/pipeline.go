@@ -1,0 +1,141 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"leadline"
+	"leadline/ingest/enrich"
+	"leadline/ingest/spool"
+	"leadline/schema"
+)
+
+// Writer stores batches: package store. A batch that is written again with the same token is stored once.
+type Writer interface {
+	Write(ctx context.Context, b *leadline.Batch) error
+}
+
+// GeoIP finds the countries of a batch of addresses and writes the answer for addrs[i] into results[i]: package enrich.
+type GeoIP interface {
+	Countries(ctx context.Context, addrs []netip.Addr, results []enrich.Result)
+}
+
+// Options are what a pipeline is made of.
+type Options struct {
+	Spool   *spool.Spool
+	Writer  Writer
+	Schemas *schema.Registry // nil: payloads are not checked
+	GeoIP   GeoIP            // nil: countries stay unknown
+	Qualify *Rules           // nil: outcomes stay ""
+
+	// Pepper is the secret of a partner that turns chat ids into lead keys. It must stay the same for ever: with
+	// another one every lead is another.
+	Pepper func(partner string) []byte
+	// Permanent tells the errors of Writer that no retry can mend (store.Permanent); nil: there are none.
+	Permanent func(error) bool
+	// MinAge is how long events gather at most before they are written; default 250 ms.
+	MinAge time.Duration
+	Log    *slog.Logger
+}
+
+// Pipeline takes events in and sees them through to the writer. Submit may be called from many goroutines, Run once.
+type Pipeline struct {
+	opts     Options
+	log      *slog.Logger
+	spool    *spool.Spool
+	clock    clock
+	spooled  spooled
+	decoders sync.Pool
+
+	accepted, duplicates, rejected, stored, retries atomic.Int64
+	aside                                           atomic.Int64
+}
+
+// New checks the options. Run starts the way from the spool to the writer; until then events gather in the spool.
+func New(opts Options) (*Pipeline, error) {
+	switch {
+	case opts.Spool == nil:
+		return nil, errors.New("ingest needs a spool")
+	case opts.Writer == nil:
+		return nil, errors.New("ingest needs a writer")
+	case opts.Pepper == nil || len(opts.Pepper("")) == 0:
+		return nil, errors.New("ingest needs a pepper for lead keys")
+	}
+	if opts.Schemas == nil {
+		opts.Schemas = new(schema.Registry)
+	}
+	if opts.Permanent == nil {
+		opts.Permanent = func(error) bool { return false }
+	}
+	if opts.MinAge <= 0 {
+		opts.MinAge = 250 * time.Millisecond
+	}
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	p := &Pipeline{opts: opts, log: opts.Log, spool: opts.Spool, clock: newClock()}
+	p.decoders.New = func() any { return newDecoder(opts.Schemas, opts.Pepper, p.clock) }
+	return p, nil
+}
+
+// Stats count since the start of the process; Fill and Lag are of now.
+type Stats struct {
+	Accepted   int64 // events made durable
+	Duplicates int64 // events that were durable already
+	Rejected   int64 // items dropped
+	Stored     int64 // events that ClickHouse has, those of an earlier process included
+	Retries    int64 // writes that failed
+	Aside      int64 // batches that ClickHouse refuses, see Run
+	Fill       float64
+	Lag        time.Duration // age of the oldest event that ClickHouse does not have
+}
+
+// Stats says how the pipeline is doing.
+func (p *Pipeline) Stats() Stats {
+	return Stats{
+		Accepted: p.accepted.Load(), Duplicates: p.duplicates.Load(), Rejected: p.rejected.Load(),
+		Stored: p.stored.Load(), Retries: p.retries.Load(), Aside: p.aside.Load(),
+		Fill: p.spool.Fill(), Lag: p.spool.OldestAge(),
+	}
+}
+
+// Run brings what is spooled to the writer until ctx ends, and returns nil then; what is not written stays in the
+// spool. It returns an error only when the spool itself is of no use any more.
+//
+// Two batches are on their way at most: one is being prepared while the one before it is being written. A write that
+// fails is tried again until it succeeds, so batches wait in order while ClickHouse is away. A batch that ClickHouse
+// refuses for good (Options.Permanent) would hold up all others: it is put aside, with its segment kept on disk, and
+// tried again ever more rarely, up to maxAside of them; one more and the pipeline waits for it as for an outage.
+func (p *Pipeline) Run(ctx context.Context) error {
+	ready := make(chan *batch) // unbuffered: the writer's batch and the prepared one
+	free := make(chan *batch, 2)
+	free <- &batch{records: newRecords()}
+	free <- &batch{records: newRecords()}
+
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var failed error
+	var writer sync.WaitGroup
+	writer.Go(func() { p.write(ctx, ready, free) })
+	failed = p.prepare(ctx, free, ready)
+	cancel()
+	writer.Wait()
+	return failed
+}
+
+// pause waits, or returns false when ctx ends first.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}

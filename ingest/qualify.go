@@ -1,0 +1,179 @@
+package ingest
+
+import (
+	"fmt"
+
+	"leadline"
+	"leadline/schema"
+	"leadline/source"
+)
+
+// KindQualify is the kind of the document that LoadRules reads.
+const KindQualify = "Qualify"
+
+// Rules say what outcome an event has: the first rule that holds, else the default. They are written as YAML:
+//
+//	apiVersion: leadline/v1
+//	kind: Qualify
+//	metadata: {name: default}
+//	spec:
+//	  default: unqualified
+//	  rules:
+//	    - {outcome: qualified, when: 'type == "purchase.completed" && num("amount") >= 1000'}
+//
+// A condition sees type, partner, campaign, bot, country, locale, source and attempt, and the payload through num, str
+// and has, whose argument is a field's path with dots: num("cart.total"). A field that is missing, or of another type,
+// is 0 or "". Rules belong to one goroutine.
+type Rules struct {
+	fallback string
+	rules    []rule
+	env      qualifyEnv
+	payload  *payload
+}
+
+type rule struct {
+	outcome string
+	when    *source.Program
+}
+
+type qualifyEnv struct {
+	Type     string `expr:"type"`
+	Partner  string `expr:"partner"`
+	Campaign string `expr:"campaign"`
+	Bot      string `expr:"bot"`
+	Country  string `expr:"country"`
+	Locale   string `expr:"locale"`
+	Source   string `expr:"source"`
+	Attempt  int    `expr:"attempt"`
+}
+
+// maxOutcome bounds an outcome's name, which is a LowCardinality column and a label.
+const maxOutcome = 64
+
+// LoadRules reads a file of one Qualify document. All its mistakes are in the error, a source.Errors.
+func LoadRules(name string, data []byte) (*Rules, error) {
+	docs, err := source.Documents(name, data)
+	if err != nil {
+		return nil, err
+	}
+	if len(docs) == 0 {
+		return nil, source.Errors{{File: name, Line: 1, Col: 1, What: "the file has no document", Do: "begin with apiVersion: " + source.APIVersion + " and kind: Qualify"}}
+	}
+	var spec struct {
+		Default source.At[string] `yaml:"default"`
+		Rules   []struct {
+			Outcome source.At[string] `yaml:"outcome,required"`
+			When    source.Expr       `yaml:"when,required"`
+		} `yaml:"rules,required"`
+	}
+	var errs source.Errors
+	for _, d := range docs[1:] {
+		errs = append(errs, d.Pos.Error("a second document", "keep all rules in one, their order matters"))
+	}
+	if k := docs[0].Kind; k.Value != KindQualify && !k.Pos.IsZero() {
+		return nil, append(errs, k.Pos.Error(fmt.Sprintf("kind %q", k.Value), "use kind: Qualify"))
+	}
+	_, more := docs[0].Spec(&spec)
+	errs = append(errs, more...)
+
+	r := &Rules{fallback: spec.Default.Value, payload: new(payload)}
+	errs = append(errs, checkOutcome(spec.Default)...)
+	for _, s := range spec.Rules {
+		errs = append(errs, checkOutcome(s.Outcome)...)
+		if s.When.IsZero() {
+			continue // Spec has said so
+		}
+		program, more := s.When.Compile(r.env, source.Bool, r.payload.functions()...)
+		errs = append(errs, more...)
+		r.rules = append(r.rules, rule{s.Outcome.Value, program})
+	}
+	if err := errs.Err(); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+func checkOutcome(o source.At[string]) source.Errors {
+	if len(o.Value) <= maxOutcome {
+		return nil
+	}
+	return source.Errors{o.Pos.Error(fmt.Sprintf("an outcome of %d bytes", len(o.Value)), fmt.Sprintf("keep it within %d", maxOutcome))}
+}
+
+// Outcome is the outcome of an event, "" with an error where a condition could not be evaluated.
+func (r *Rules) Outcome(e *leadline.Event) (string, error) {
+	r.env = qualifyEnv{e.Type, e.Partner, e.Campaign, e.Bot, e.Country, e.Locale, e.Source, int(e.Attempt)}
+	r.payload.doc = e.Payload
+	for _, x := range r.rules {
+		holds, err := x.when.Bool(&r.env)
+		if err != nil {
+			return "", err
+		}
+		if holds {
+			return x.outcome, nil
+		}
+	}
+	return r.fallback, nil
+}
+
+// payload answers what conditions ask of the present event's payload. It scans as far as the field that is asked for:
+// nothing is built.
+type payload struct {
+	doc []byte
+	sc  schema.Scanner
+}
+
+func (p *payload) functions() []source.Func {
+	return []source.Func{
+		{Name: "num", Type: new(func(string) float64), Call: func(args ...any) (any, error) {
+			if p.find(args[0].(string)) && p.sc.Kind() == schema.KindNumber {
+				n, _ := p.sc.Number()
+				return n.Float64(), nil
+			}
+			return 0.0, nil
+		}},
+		{Name: "str", Type: new(func(string) string), Call: func(args ...any) (any, error) {
+			if p.find(args[0].(string)) && p.sc.Kind() == schema.KindString {
+				s, _ := p.sc.Text()
+				return string(s), nil
+			}
+			return "", nil
+		}},
+		{Name: "has", Type: new(func(string) bool), Call: func(args ...any) (any, error) {
+			return p.find(args[0].(string)), nil
+		}},
+	}
+}
+
+// find moves the scan to the value at a path such as cart.total.
+func (p *payload) find(path string) bool {
+	p.sc.Begin(p.doc)
+	for {
+		if p.sc.Kind() != schema.KindObject || !p.enter(&path) {
+			return false
+		}
+		if path == "" {
+			return true
+		}
+	}
+}
+
+// enter goes to the field that the path begins with and cuts it off. A field whose name has dots in it is found too.
+func (p *payload) enter(path *string) bool {
+	for p.sc.Object(); p.sc.Key(); {
+		name := p.sc.Name()
+		n := len(name)
+		if n <= len(*path) && string(name) == (*path)[:n] {
+			if n == len(*path) {
+				*path = ""
+				return true
+			}
+			if (*path)[n] == '.' && p.sc.Kind() == schema.KindObject {
+				*path = (*path)[n+1:]
+				return true
+			}
+		}
+		p.sc.Skip()
+	}
+	return false
+}

@@ -1,0 +1,93 @@
+package spool
+
+import (
+	"context"
+	"encoding/binary"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// BenchmarkAppend has writers append records of 600 bytes with keys while a consumer takes and finishes segments. The
+// limit is a bare preallocated file with the same grouping and neither keys nor a consumer: 1.6 and 2.3 M records/s,
+// 0.77 and 0.33 µs of CPU each on the two-core machine where it was measured.
+func BenchmarkAppend(b *testing.B) {
+	b.Run("1000x1", func(b *testing.B) { benchmarkAppend(b, 1000, 1) })
+	b.Run("8x1000", func(b *testing.B) { benchmarkAppend(b, 8, 1000) })
+	b.Run("1x1", func(b *testing.B) { benchmarkAppend(b, 1, 1) })
+}
+
+func benchmarkAppend(b *testing.B, writers, per int) {
+	b.Helper()
+	s, err := Open(Options{Dir: b.TempDir()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var consumer sync.WaitGroup
+	consumer.Go(func() {
+		for {
+			g, err := s.Next(ctx, 200*time.Millisecond)
+			if err != nil {
+				return
+			}
+			if err := g.Done(); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+	data := make([]byte, 600)
+	var turn atomic.Int64
+	work := func(records int64) {
+		var left atomic.Int64
+		left.Store(records)
+		var wg sync.WaitGroup
+		for range writers {
+			wg.Go(func() {
+				recs := make([]Record, per)
+				for left.Add(-int64(per)) > -int64(per) {
+					n := uint64(turn.Add(int64(per)))
+					for i := range recs {
+						recs[i].Data = data
+						binary.LittleEndian.PutUint64(recs[i].Key[:], (n-uint64(i))*0x9e3779b97f4a7c15)
+						binary.LittleEndian.PutUint64(recs[i].Key[8:], (n-uint64(i))*0xd1b54a32d192ed03)
+					}
+					if err := s.Append(ctx, recs); err != nil {
+						b.Error(err)
+						return
+					}
+				}
+			})
+		}
+		wg.Wait()
+	}
+	if writers*per > 1 {
+		work(300_000) // until the files are there, as they are after the first seconds of a process
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	cpu := cpuTime()
+	b.ResetTimer()
+	work(int64(b.N))
+	b.StopTimer()
+	runtime.ReadMemStats(&after)
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "records/s")
+	b.ReportMetric(float64((cpuTime()-cpu).Nanoseconds())/float64(b.N), "cpu-ns/record")
+	b.ReportMetric(float64(after.Mallocs-before.Mallocs)*float64(per)/float64(b.N), "allocs/append")
+	cancel()
+	consumer.Wait()
+	if err := s.Close(); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}

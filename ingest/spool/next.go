@@ -1,0 +1,172 @@
+package spool
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"os"
+	"slices"
+	"time"
+)
+
+// Segment is a frozen batch: its records and its token never change.
+type Segment struct {
+	// Token names the segment and what is in it, 32 hexadecimal digits. It is the same after every restart.
+	Token string
+
+	spool  *Spool
+	slot   *slot
+	head   header
+	bucket int64 // of its keys
+	extent
+	sealing bool // the seal may be on disk: no frame may follow any more
+	out     bool // handed out; guarded by spool.mu
+	done    bool // guarded by spool.doneMu
+	data    *[]byte
+}
+
+// Next waits for a segment and hands it out, the oldest first. It freezes the one that is being filled when that is
+// minAge old, counted from its first record, and nothing older waits: a busy caller gets large batches and an idle one
+// small ones. Many may be out at once and be done in any order.
+//
+// An error other than the context's, ErrClosed or Err's concerns one segment or a full disk: call again, after a
+// pause. A segment whose bytes don't match their checksum any more is moved aside, so that those behind it move on.
+func (s *Spool) Next(ctx context.Context, minAge time.Duration) (*Segment, error) {
+	for {
+		s.mu.Lock()
+		if g := s.frozen(); g != nil && !s.closed {
+			g.out = true
+			s.mu.Unlock()
+			return s.load(g)
+		}
+		err := s.refused
+		s.refused = nil
+		switch {
+		case s.closed:
+			err = ErrClosed
+		case s.broken != nil:
+			err = s.broken
+		}
+		if err != nil {
+			s.mu.Unlock()
+			return nil, err
+		}
+		var due <-chan time.Time
+		if !s.first.IsZero() {
+			wait := minAge - time.Since(s.first)
+			s.freeze = s.freeze || wait <= 0
+			if s.freeze {
+				s.signal()
+			} else {
+				due = time.After(wait)
+			}
+		}
+		changed := s.changed
+		s.mu.Unlock()
+
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-changed:
+		case <-due:
+		}
+	}
+}
+
+// frozen is the oldest segment that is not handed out. s.mu is held.
+func (s *Spool) frozen() *Segment {
+	for _, g := range s.live {
+		if !g.out {
+			return g
+		}
+	}
+	return nil
+}
+
+// load reads a segment that is about to be handed out.
+func (s *Spool) load(g *Segment) (*Segment, error) {
+	data := s.buffers.Get().(*[]byte)
+	*data = slices.Grow((*data)[:0], int(g.bytes))[:g.bytes]
+	if _, err := g.slot.ReadAt(*data, framesAt); err != nil {
+		s.buffers.Put(data)
+		s.mu.Lock()
+		g.out = false
+		s.mu.Unlock()
+		return nil, fmt.Errorf("read segment %s: %w", g.slot.path, err)
+	}
+	if verify(*data, g.head.chain()) != g.extent {
+		s.buffers.Put(data)
+		return nil, s.setAside(g)
+	}
+	g.data = data
+	return g, nil
+}
+
+// setAside takes a segment that can't be read any more out of the way and keeps its file.
+func (s *Spool) setAside(g *Segment) error {
+	s.forget(g)
+	aside, err := g.slot.setAside()
+	if err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrCorrupt, g.slot.path, err)
+	}
+	return fmt.Errorf("%w: %d records: kept as %s", ErrCorrupt, g.records, aside)
+}
+
+func (s *Spool) forget(g *Segment) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.live = slices.DeleteFunc(s.live, func(l *Segment) bool { return l == g })
+	s.used.Add(-g.bytes)
+}
+
+// Len is the number of records.
+func (g *Segment) Len() int { return g.records }
+
+// Records yields the data of each record, in the order of the appends. The bytes are valid until Done.
+func (g *Segment) Records() iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for _, data := range records(*g.data) {
+			if !yield(data) {
+				return
+			}
+		}
+	}
+}
+
+// Done says that the records have a home. It remembers their keys, durably, and then gives the file back. After an
+// error it may be called again; a segment that is never done comes again after the next Open.
+func (g *Segment) Done() error {
+	s := g.spool
+	s.doneMu.Lock()
+	defer s.doneMu.Unlock()
+	if g.done {
+		return nil
+	}
+	s.mu.Lock()
+	closed := s.closed
+	s.mu.Unlock()
+	if closed {
+		return ErrClosed
+	}
+	now := s.files.bucketOf(time.Now())
+	if err := s.pool.needSpace(func() error { return s.files.remember(g.bucket, now, *g.data) }); err != nil {
+		return fmt.Errorf("remember the keys of a segment: %w", err)
+	}
+	if err := s.pool.needSpace(g.slot.clear); err != nil {
+		return fmt.Errorf("give a segment's file back: %w", err)
+	}
+	g.done = true
+	s.forget(g)
+	s.buffers.Put(g.data)
+	g.data = nil
+	return s.pool.put(g.slot)
+}
+
+// setAside keeps the file under another name.
+func (s *slot) setAside() (path string, err error) {
+	path = s.path + ".corrupt"
+	if err := os.Rename(s.path, path); err != nil {
+		return "", err
+	}
+	return path, s.Close()
+}

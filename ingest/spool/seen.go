@@ -1,0 +1,174 @@
+package spool
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"math/rand/v2"
+
+	"leadline"
+)
+
+// The set of keys is split by the key's last byte into 256 open-addressing tables, so that growing or sweeping one
+// holds 1/256 of the keys in memory twice and takes that share of the time. An entry is 16 bytes: the key's other 15
+// and, in place of the last, its epoch. Load is between 0.66 and 0.8: about 22 bytes a key.
+const (
+	shards   = 256
+	minSlots = 16
+	buckets  = 12  // the window is so many buckets long; keys expire by the bucket
+	epochs   = 254 // 1…254 in turn; 0 is a free entry
+	dead     = 255 // a key that was given back
+
+	epochShift = 56
+	keyBits    = 1<<epochShift - 1
+)
+
+type entry struct{ lo, hi uint64 } // hi's top byte is the epoch
+
+func (e *entry) epoch() uint64 { return e.hi >> epochShift }
+
+type shard struct {
+	slots []entry
+	used  int   // not free: living, expired and dead
+	swept int64 // the bucket in which expired keys were last removed
+}
+
+// seen is the set of keys of the last buckets. One goroutine uses it.
+type seen struct {
+	seed0, seed1 uint64    // so that nobody can choose keys that collide
+	bucket       int64     // now
+	live         [256]bool // by epoch: whether it is within the window
+	count        int
+	slots        int
+	sweep        int // the next shard to sweep
+	unswept      int // so many from there hold keys that have expired
+	shards       [shards]shard
+}
+
+func newSeen(bucket int64) *seen {
+	s := &seen{seed0: rand.Uint64(), seed1: rand.Uint64(), bucket: bucket - buckets - 1}
+	s.turn(bucket)
+	return s
+}
+
+// bytes is the memory the tables take.
+func (s *seen) bytes() int64 { return int64(s.slots) * 16 }
+
+func epochOf(bucket int64) uint64 { return uint64((bucket%epochs+epochs)%epochs) + 1 }
+
+// add takes a key for a bucket that is not after the present one, and reports whether it is new.
+func (s *seen) add(key *leadline.Key, bucket int64) bool {
+	sh, k := s.place(key)
+	if (sh.used+1)*10 > len(sh.slots)*8 {
+		s.rebuild(sh, 1)
+	}
+	e := s.find(sh, k)
+	switch {
+	case e.epoch() == 0:
+		sh.used++
+		s.count++
+	case s.live[e.epoch()]:
+		return false
+	case e.epoch() == dead:
+		s.count++
+	}
+	*e = entry{k.lo, k.hi | epochOf(bucket)<<epochShift}
+	return true
+}
+
+// remove gives a key back that add has taken.
+func (s *seen) remove(key *leadline.Key) {
+	sh, k := s.place(key)
+	if e := s.find(sh, k); s.live[e.epoch()] {
+		e.hi = k.hi | dead<<epochShift
+		s.count--
+	}
+}
+
+func (s *seen) place(key *leadline.Key) (*shard, entry) {
+	return &s.shards[key[15]], entry{binary.LittleEndian.Uint64(key[:]), binary.LittleEndian.Uint64(key[8:]) & keyBits}
+}
+
+// find gives the key's entry or the free one where it belongs.
+func (s *seen) find(sh *shard, k entry) *entry {
+	hi, lo := bits.Mul64(k.lo^s.seed0, k.hi^s.seed1)
+	i, _ := bits.Mul64(hi^lo, uint64(len(sh.slots)))
+	for {
+		e := &sh.slots[i]
+		if e.hi>>epochShift == 0 || (e.lo == k.lo && e.hi&keyBits == k.hi) {
+			return e
+		}
+		if i++; i == uint64(len(sh.slots)) {
+			i = 0
+		}
+	}
+}
+
+// rebuild drops what is dead or expired and makes the shard's table fit for what lives and extra more.
+func (s *seen) rebuild(sh *shard, extra int) {
+	old, alive := sh.slots, 0
+	for i := range old {
+		if s.live[old[i].epoch()] {
+			alive++
+		}
+	}
+	size := len(old)
+	if want := max(minSlots, (alive+extra)*100/66); (alive+extra)*10 > size*7 || want < size/2 {
+		size = want
+	}
+	sh.slots = make([]entry, size)
+	s.slots += size - len(old)
+	for i := range old {
+		e := &old[i]
+		switch {
+		case s.live[e.epoch()]:
+			*s.find(sh, entry{e.lo, e.hi & keyBits}) = *e
+		case e.epoch() != 0 && e.epoch() != dead:
+			s.count--
+		}
+	}
+	sh.used = alive
+	sh.swept = s.bucket
+}
+
+// reserve makes room for so many keys before they are loaded.
+func (s *seen) reserve(keys int) {
+	for i := range s.shards {
+		sh := &s.shards[i]
+		s.rebuild(sh, max(0, keys/shards-sh.used))
+	}
+}
+
+// turn moves the present. It never goes back: a clock that does would let keys expire.
+func (s *seen) turn(bucket int64) {
+	if bucket <= s.bucket {
+		return
+	}
+	for i := range s.shards {
+		switch sh := &s.shards[i]; {
+		case bucket-s.bucket > buckets: // all are expired
+			s.slots += minSlots - len(sh.slots)
+			*sh = shard{slots: make([]entry, minSlots), swept: bucket}
+			s.count = 0
+		case bucket-sh.swept >= epochs-buckets: // an epoch would mean two buckets
+			s.rebuild(sh, 0)
+		}
+	}
+	s.bucket, s.unswept = bucket, shards
+	clear(s.live[:])
+	for b := range int64(buckets + 1) {
+		s.live[epochOf(bucket-b)] = true
+	}
+}
+
+// tidy sweeps one shard that still holds expired keys. Sweeping all of them at once would make appends wait for half
+// a second with 50 million keys.
+func (s *seen) tidy() {
+	if s.unswept == 0 {
+		return
+	}
+	if sh := &s.shards[s.sweep]; sh.swept < s.bucket {
+		s.rebuild(sh, 0)
+	}
+	s.sweep = (s.sweep + 1) % shards
+	s.unswept--
+}

@@ -1,0 +1,198 @@
+package spool
+
+import (
+	"encoding/binary"
+	"fmt"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"leadline"
+)
+
+// numberKey differs from its neighbours in few bits: the set must not rely on keys that look random.
+func numberKey(n int) (key leadline.Key) {
+	binary.BigEndian.PutUint64(key[8:], uint64(n))
+	return key
+}
+
+func TestSeenAgainstMap(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		now := rapid.Int64Range(1000, 1500).Draw(t, "bucket")
+		s, model := newSeen(now), map[leadline.Key]int64{}
+		expired := func(b int64) bool { return b < now-buckets }
+		key := rapid.Custom(func(t *rapid.T) leadline.Key {
+			n := rapid.IntRange(0, 200).Draw(t, "n")
+			return numberKey(n<<8 | rapid.IntRange(0, 1).Draw(t, "shard"))
+		})
+		t.Repeat(map[string]func(*rapid.T){
+			"add": func(t *rapid.T) {
+				k, b := key.Draw(t, "key"), now-rapid.Int64Range(0, buckets).Draw(t, "age")
+				had, ok := model[k]
+				isNew := !ok || expired(had)
+				if got := s.add(&k, b); got != isNew {
+					t.Fatalf("add %x at %d: new %v, want %v", k, b, got, isNew)
+				}
+				if isNew {
+					model[k] = b
+				}
+			},
+			"remove": func(t *rapid.T) {
+				k := key.Draw(t, "key")
+				s.remove(&k)
+				if b, ok := model[k]; ok && !expired(b) {
+					delete(model, k)
+				}
+			},
+			"turn": func(t *rapid.T) {
+				next := now + rapid.SampledFrom([]int64{-1, 1, 1, 3, 13, epochs - buckets, epochs, 3 * epochs}).Draw(t, "step")
+				s.turn(next)
+				now = max(now, next)
+			},
+			"tidy": func(*rapid.T) { s.tidy() },
+			"sweep": func(t *rapid.T) {
+				for range shards {
+					s.tidy()
+				}
+				for k, b := range model {
+					if expired(b) {
+						delete(model, k)
+					}
+				}
+				if s.count != len(model) {
+					t.Fatalf("%d keys, want %d", s.count, len(model))
+				}
+			},
+			"reserve": func(*rapid.T) { s.reserve(10 * shards) },
+		})
+	})
+}
+
+func TestSeenMemory(t *testing.T) {
+	t.Parallel()
+	s := newSeen(1000)
+	const n = 1_000_000
+	for i := range n {
+		k := numberKey(i)
+		s.add(&k, 1000)
+		if per := float64(s.bytes()) / float64(i+1); i > 100_000 && (per < 20 || per > 25) {
+			t.Fatalf("%.1f bytes a key with %d keys", per, i+1)
+		}
+	}
+	s.turn(1000 + buckets + 1)
+	for range shards {
+		s.tidy()
+	}
+	if s.count != 0 || s.bytes() > 100_000 {
+		t.Fatalf("%d keys, %d bytes after the window", s.count, s.bytes())
+	}
+}
+
+func TestSeenFileTornAtEveryByte(t *testing.T) {
+	t.Parallel()
+	files := func(dir string) *seenFiles { return &seenFiles{dir: dir, span: time.Hour, open: openFile} }
+	load := func(f *seenFiles) (keys map[leadline.Key]bool) {
+		t.Helper()
+		keys = map[leadline.Key]bool{}
+		if _, err := f.load(1000, func(int) {}, func(k *leadline.Key, _ int64) { keys[*k] = true }); err != nil {
+			t.Fatal(err)
+		}
+		return keys
+	}
+	frames := func(ids ...string) []byte {
+		b := beginFrame(nil)
+		for _, r := range recs(ids...) {
+			b = appendRecord(b, &r.Key, r.Data)
+		}
+		endFrame(b, 0)
+		return b
+	}
+	write := func(f *seenFiles, ids ...string) {
+		t.Helper()
+		if err := f.remember(1000, 1000, frames(ids...)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir := t.TempDir()
+	f := files(dir)
+	load(f)
+	write(f, "a", "b")
+	first := f.sizes[1000]
+	write(f, "c")
+	last := f.sizes[1000]
+	if err := f.close(); err != nil {
+		t.Fatal(err)
+	}
+	for at := first; at < last; at++ {
+		for name, spoil := range map[string]func(f file) error{
+			"cut": func(fl file) error { return fl.(osFile).Truncate(at) },
+			"garble": func(fl file) error {
+				b := make([]byte, 1)
+				if _, err := fl.ReadAt(b, at); err != nil {
+					return err
+				}
+				b[0] ^= 0x10
+				_, err := fl.WriteAt(b, at)
+				return err
+			},
+		} {
+			f := files(copyDir(t, dir))
+			fl, err := openFile(f.path(1000))
+			if err == nil {
+				err = spoil(fl)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			fl.Close()
+			if keys := load(f); len(keys) != 2 || !keys[keyOf("a")] || !keys[keyOf("b")] {
+				t.Fatalf("%s at %d: %d keys", name, at, len(keys))
+			}
+			write(f, "d", "e") // over the torn block
+			if err := f.close(); err != nil {
+				t.Fatal(err)
+			}
+			if keys := load(files(f.dir)); len(keys) != 4 || !keys[keyOf("e")] {
+				t.Fatalf("%s at %d: %d keys after writing on", name, at, len(keys))
+			}
+		}
+	}
+}
+
+// BenchmarkSeenLoad opens a spool that has finished ten million keys.
+func BenchmarkSeenLoad(b *testing.B) {
+	const n, block = 10_000_000, 50_000
+	dir := b.TempDir()
+	f := &seenFiles{dir: dir, span: 4 * time.Hour, open: openFile, sizes: map[int64]int64{}}
+	now := f.bucketOf(time.Now())
+	for i := range n / block {
+		frames := beginFrame(nil)
+		for j := range block {
+			key := keyOf(fmt.Sprint(i*block + j))
+			frames = appendRecord(frames, &key, nil)
+		}
+		endFrame(frames, 0)
+		if err := f.remember(now-int64(i%buckets), now, frames); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := f.close(); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		s, err := Open(Options{Dir: dir})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if s.KeyCount() != n {
+			b.Fatalf("%d keys", s.KeyCount())
+		}
+		b.ReportMetric(float64(s.Memory())/n, "B/key")
+		b.ReportMetric(float64(cpuTime().Nanoseconds()), "cpu")
+		if err := s.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,167 @@
+package ingest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"leadline"
+	"leadline/ingest/spool"
+)
+
+// Format is how the items of a request are written.
+type Format uint8
+
+// The formats.
+const (
+	FormatJSON   Format = iota // one event or an array of events
+	FormatNDJSON               // one event a line
+)
+
+// Request is what a sender posted, whose key has been checked and whose body has been read and decompressed.
+type Request struct {
+	Partner     string // of the API key
+	Bot         string // for SubmitTelegram the bot's name; for Submit what events without a bot get
+	Format      Format
+	Body        []byte    // must not change while the call runs; nothing of it is kept
+	TraceParent string    // the header of this name, for events that have none of their own
+	ReceivedAt  time.Time // when the first byte was handled, from time.Now; zero: now
+	Received    time.Time // when body and key were read; zero: now
+	Itemize     bool      // the receipt lists every item, even where all are ok
+}
+
+// retryAfter is the hint while the spool is full: it frees whole segments, each as ClickHouse takes it.
+const retryAfter = 5 * time.Second
+
+// Submit decodes, checks and spools the items of a request and returns when everything that the receipt calls ok, a
+// warning or dropped is durable. Items do not depend on each other. An error is always a *Problem: then no item was
+// taken as an event, though what was dropped is kept among the rejected.
+func (p *Pipeline) Submit(ctx context.Context, r Request) (leadline.Receipt, error) {
+	d := p.accept(&r)
+	defer p.release(d)
+	if len(bytes.TrimSpace(r.Body)) == 0 {
+		return leadline.Receipt{}, &Problem{Status: http.StatusBadRequest, Code: CodeEmptyBatch, Detail: "the body is empty: send an event"}
+	}
+	switch r.Format {
+	case FormatJSON:
+		if err := d.array(); err != nil {
+			return leadline.Receipt{}, &Problem{Status: http.StatusBadRequest, Code: CodeInvalidBody, Detail: "the body is not JSON: " + err.Error()}
+		}
+	case FormatNDJSON:
+		d.lines()
+	default:
+		panic(fmt.Sprintf("BUG: format %d", r.Format))
+	}
+	if err := d.refuse(); err != nil {
+		return leadline.Receipt{}, err
+	}
+	receipt, err := p.keep(ctx, d)
+	if err != nil || receipt.Rejected < len(d.verdicts) {
+		return receipt, err
+	}
+	problem := &Problem{Status: http.StatusBadRequest, Code: CodeAllRejected, Detail: "none of the items can be taken", Receipt: &receipt}
+	if r.Format == FormatJSON && d.single {
+		problem.Status, problem.Code = http.StatusUnprocessableEntity, CodeItemRejected
+		problem.Detail = receipt.Items[0].Code + ": " + receipt.Items[0].Detail
+	}
+	return receipt, problem
+}
+
+// accept makes a decoder ready for a request.
+func (p *Pipeline) accept(r *Request) *decoder {
+	now := time.Now()
+	if r.ReceivedAt.IsZero() {
+		r.ReceivedAt = now
+	}
+	if r.Received.IsZero() {
+		r.Received = now
+	}
+	d := p.decoders.Get().(*decoder)
+	d.begin(r, p.spooled.request())
+	return d
+}
+
+func (p *Pipeline) release(d *decoder) {
+	d.end()
+	p.decoders.Put(d)
+}
+
+// refuse says what forbids to take anything of the request.
+func (d *decoder) refuse() error {
+	switch {
+	case d.foreign >= 0:
+		return &Problem{
+			Status: http.StatusForbidden, Code: CodePartnerMismatch,
+			Detail: fmt.Sprintf("item %d names another partner than the key's: leave partner out, or use that partner's key", d.foreign),
+		}
+	case d.limit:
+		return &Problem{
+			Status: http.StatusRequestEntityTooLarge, Code: CodeTooManyItems,
+			Detail: fmt.Sprintf("more than %d items: split the batch", maxItems),
+		}
+	case len(d.verdicts) == 0:
+		return &Problem{Status: http.StatusBadRequest, Code: CodeEmptyBatch, Detail: "the batch is empty: send an event"}
+	}
+	return nil
+}
+
+// keep spools the records of a request and writes its receipt.
+func (p *Pipeline) keep(ctx context.Context, d *decoder) (leadline.Receipt, error) {
+	from := 0
+	for i := range d.records {
+		d.records[i].Data = d.out[from:d.ends[i]]
+		from = d.ends[i]
+	}
+	begin := p.clock.now()
+	if err := p.spool.Append(ctx, d.records); err != nil {
+		return p.sendAgain(d, err)
+	}
+	p.spooled.note(d.stamp.request, begin-d.stamp.received, p.clock.now()-d.stamp.received)
+
+	var receipt leadline.Receipt
+	special := d.req.Itemize // something to tell about single items
+	for i := range d.verdicts {
+		v := &d.verdicts[i]
+		if d.records[i].Duplicate {
+			v.result = leadline.ResultDuplicate
+		}
+		special = special || v.result != leadline.ResultOK
+		switch v.result {
+		case leadline.ResultDuplicate:
+			receipt.Duplicates++
+		case leadline.ResultDrop:
+			receipt.Rejected++
+		default:
+			receipt.Accepted++
+		}
+	}
+	if special {
+		receipt.Items = d.items()
+	}
+	p.accepted.Add(int64(receipt.Accepted))
+	p.duplicates.Add(int64(receipt.Duplicates))
+	p.rejected.Add(int64(receipt.Rejected))
+	return receipt, nil
+}
+
+// sendAgain is the answer to a request that could not be spooled: all of it is to be sent again.
+func (p *Pipeline) sendAgain(d *decoder, err error) (leadline.Receipt, error) {
+	problem := &Problem{Status: http.StatusServiceUnavailable, RetryAfter: retryAfter, Err: err}
+	switch {
+	case errors.Is(err, spool.ErrFull):
+		problem.Code, problem.Detail = CodeSpoolFull, "more is waiting for ClickHouse than there is room for: send again later"
+	case errors.Is(err, spool.ErrClosed):
+		problem.Code, problem.Detail = CodeUnavailable, "shutting down: send again"
+	default:
+		problem.Code, problem.Detail = CodeUnavailable, "the events could not be made durable: send again"
+	}
+	for i := range d.verdicts {
+		d.verdicts[i] = verdict{id: d.verdicts[i].id, result: leadline.ResultRetry, code: problem.Code}
+	}
+	receipt := leadline.Receipt{Retry: len(d.verdicts), Items: d.items()}
+	problem.Receipt = &receipt
+	return receipt, problem
+}

@@ -1,0 +1,146 @@
+package ingest
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"leadline"
+)
+
+const (
+	firstBackoff = 100 * time.Millisecond
+	maxBackoff   = 5 * time.Second
+	writeTimeout = time.Minute // of one try; the next one says the same with the same token
+
+	maxAside       = 4 // each holds a segment in memory
+	firstAside     = 30 * time.Second
+	maxAsideWait   = 10 * time.Minute
+	complainsEvery = 10 // tries between two lines in the log
+)
+
+// refused is a batch that ClickHouse refuses, until it is tried again.
+type refused struct {
+	b    *batch
+	due  time.Time
+	wait time.Duration
+}
+
+// write writes the batches that are ready, one after the other, until ctx ends.
+func (p *Pipeline) write(ctx context.Context, ready <-chan *batch, free chan<- *batch) {
+	var aside []refused
+	for {
+		var again <-chan time.Time
+		if len(aside) > 0 {
+			again = time.After(time.Until(aside[0].due))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case b := <-ready:
+			switch p.writeUntilDone(ctx, b, len(aside) < maxAside) {
+			case wrote:
+				free <- b
+			case gaveUp:
+				aside = putAside(aside, refused{b, time.Now().Add(firstAside), firstAside})
+				free <- &batch{records: newRecords()}
+			case ended:
+				return
+			}
+		case <-again:
+			r := aside[0]
+			aside = aside[1:]
+			switch p.writeUntilDone(ctx, r.b, true) {
+			case wrote: // its memory goes; free has two batches already
+			case gaveUp:
+				r.wait = min(2*r.wait, maxAsideWait)
+				r.due = time.Now().Add(r.wait)
+				aside = putAside(aside, r)
+			case ended:
+				return
+			}
+		}
+		p.aside.Store(int64(len(aside)))
+	}
+}
+
+// putAside keeps the batches in the order in which they are due.
+func putAside(aside []refused, r refused) []refused {
+	aside = append(aside, r)
+	slices.SortFunc(aside, func(a, b refused) int { return a.due.Compare(b.due) })
+	return aside
+}
+
+type ending int
+
+const (
+	wrote ending = iota
+	gaveUp
+	ended // ctx
+)
+
+// writeUntilDone writes a batch and lets its segment go. It gives up, where it may, when no retry can help.
+func (p *Pipeline) writeUntilDone(ctx context.Context, b *batch, mayGiveUp bool) ending {
+	backoff := firstBackoff
+	for try := 1; ; try++ {
+		p.handOver(b)
+		err := p.try(ctx, b)
+		switch {
+		case err == nil:
+			p.stored.Add(int64(len(b.Events)))
+			return p.letGo(ctx, b)
+		case ctx.Err() != nil:
+			return ended
+		}
+		p.retries.Add(1)
+		permanent := p.opts.Permanent(err)
+		if permanent && mayGiveUp {
+			p.log.Error("ClickHouse refuses a batch: its segment stays on disk and is tried again later; see to the table or the server",
+				"token", b.Token, "events", len(b.Events), "rejected", len(b.Rejected), "error", err)
+			return gaveUp
+		}
+		if try%complainsEvery == 1 {
+			p.log.Warn("write failed, trying again", "token", b.Token, "events", len(b.Events), "try", try, "permanent", permanent, "error", err)
+		}
+		if !pause(ctx, backoff/2+rand.N(backoff/2)) { //nolint:gosec // spreads retries, no secret
+			return ended
+		}
+		backoff = min(2*backoff, maxBackoff)
+	}
+}
+
+func (p *Pipeline) try(ctx context.Context, b *batch) error {
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	return p.opts.Writer.Write(ctx, &b.Batch)
+}
+
+// handOver ends the way of every event: the moment at which its row is handed to the writer is its stored_at. What a
+// failed try had noted is taken back, so a retry counts as waiting.
+func (p *Pipeline) handOver(b *batch) {
+	begin := p.clock.now()
+	for i := range b.Events {
+		e := &b.Events[i]
+		if n := len(e.Segments); e.Segments[n-1].Stage == leadline.StageWrite {
+			e.Segments = e.Segments[:n-1]
+		}
+		spend(e, leadline.StageWrite, begin-b.received[i], begin-b.received[i], leadline.StatusOK)
+	}
+}
+
+// letGo gives the segment of a stored batch back. Until the keys of its records are remembered it must not go.
+func (p *Pipeline) letGo(ctx context.Context, b *batch) ending {
+	backoff := firstBackoff
+	for {
+		err := b.segment.Done()
+		if err == nil {
+			return wrote
+		}
+		p.log.Error("stored batch cannot leave the spool, trying again", "token", b.Token, "error", err)
+		if !pause(ctx, backoff) {
+			return ended
+		}
+		backoff = min(2*backoff, maxBackoff)
+	}
+}
