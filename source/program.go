@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"sync"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/vm"
@@ -32,8 +33,13 @@ func (p *Program) Float(env any) (float64, error) { return run[float64](p, env) 
 // Text runs a program that was compiled with String.
 func (p *Program) Text(env any) (string, error) { return run[string](p, env) }
 
+// machines are used again: a new one for every run costs as much as a small condition itself.
+var machines = sync.Pool{New: func() any { return new(vm.VM) }}
+
 func run[T any](p *Program, env any) (T, error) {
-	v, err := expr.Run(p.code, env)
+	m := machines.Get().(*vm.VM)
+	v, err := m.Run(p.code, env)
+	machines.Put(m)
 	out, ok := v.(T)
 	switch {
 	case err != nil:
