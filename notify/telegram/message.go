@@ -30,13 +30,13 @@ func compose(n leadline.Notice, now time.Time) text {
 		c.gap = true
 		c.cause(in.Verdict, "Bottleneck was ")
 	default:
-		if remark := sentence(in.Texts["remark"], maxObjective); remark != "" {
+		if remark := sentence(in.Texts["remark"]); remark != "" {
 			c.line(remark)
 		}
 		if in.State == leadline.IncidentAcked {
 			c.line("Acked by ", strong(name(in.AckedBy)), " after "+duration(in.AckedAt.Sub(in.OpenedAt)))
 		}
-		if o := sentence(in.Texts["objective"], maxObjective); o != "" {
+		if o := sentence(in.Texts["objective"]); o != "" {
 			c.line("Objective: " + o)
 		}
 		c.line("Bad for ", strong(duration(now.Sub(started(in)))), ", since "+clock(started(in), now))
@@ -105,7 +105,7 @@ func (c *composer) head(n leadline.Notice) {
 	case in.Severity != severityPage:
 		dot = "🟡"
 	}
-	c.line(fmt.Sprintf("%s %s INC-%d · ", dot, severity, in.ID), strong(sentence(what, maxSummary)))
+	c.line(fmt.Sprintf("%s %s INC-%d · ", dot, severity, in.ID), strong(sentence(what)))
 	if n.Repeat && n.Ref == "" {
 		c.add(" (repeat)")
 	}
@@ -184,7 +184,7 @@ func (c *composer) cause(v *leadline.Verdict, intro string) {
 	if b, ok := v.Bottleneck(); ok {
 		c.line(intro, strong(name(b.Stage)), fmt.Sprintf(", %s of the slow-down (%s → %s)",
 			percent(b.Share), millis(b.BaseMS), millis(b.NowMS)))
-	} else if why := sentence(v.Incomplete, maxObjective); why != "" {
+	} else if why := sentence(v.Incomplete); why != "" {
 		c.line("Bottleneck unknown: " + why)
 	}
 	if v.P95MS > 0 && v.BaseP95MS > 0 {

@@ -148,13 +148,12 @@ func name(s string) string {
 }
 
 // sentence is a text that a rule's author wrote.
-func sentence(s string, limit int) string { return clean(shorten(s, limit)) }
+func sentence(s string) string { return clean(shorten(s, maxSentence)) }
 
 // The longest that one part may get, in UTF-16 units. Together they stay below maxText.
 const (
-	maxName      = 64
-	maxSummary   = 300
-	maxObjective = 300
-	maxAction    = 1200
-	maxText      = 4096 // Telegram's limit
+	maxName     = 64
+	maxSentence = 300
+	maxAction   = 1200
+	maxText     = 4096 // Telegram's limit
 )
