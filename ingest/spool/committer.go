@@ -2,7 +2,6 @@ package spool
 
 import (
 	"fmt"
-	"runtime"
 	"time"
 
 	"leadline"
@@ -42,7 +41,6 @@ func (c *committer) run() {
 
 		c.commit(calls)
 		close(done)
-		runtime.Gosched()
 		clear(calls)
 		if closed {
 			c.release()
@@ -59,6 +57,13 @@ func (c *committer) commit(calls []*call) {
 	c.seen.tidy()
 	for _, call := range calls {
 		if call.state.CompareAndSwap(waiting, taken) {
+			for i := range call.recs {
+				c.seen.warm(&call.recs[i].Key)
+			}
+		}
+	}
+	for _, call := range calls {
+		if call.state.Load() == taken {
 			call.err = c.admit(call)
 		}
 	}

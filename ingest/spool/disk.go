@@ -55,7 +55,7 @@ func writeSync(f file, b []byte, at int64) error {
 	return f.Sync()
 }
 
-// lockDir keeps a second process out until the returned file is closed.
+// lockDir keeps a second process out until unlock.
 func lockDir(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o640)
 	if err != nil {
@@ -69,4 +69,10 @@ func lockDir(path string) (*os.File, error) {
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
 	return f, nil
+}
+
+// unlock does not leave it to Close: a child that is just being started holds the file a moment longer, and with it
+// the lock.
+func unlock(f *os.File) error {
+	return errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close())
 }

@@ -44,7 +44,7 @@ func open(opts Options, opener opener) (*Spool, error) {
 	s.buffers.New = func() any { return new([]byte) }
 	c := &committer{spool: s, seen: newSeen(s.files.bucketOf(time.Now()))}
 	if err := errors.Join(c.recover(opener), s.pool.reserve()); err != nil {
-		errs := []error{err, s.pool.close(), lock.Close()}
+		errs := []error{err, s.pool.close(), unlock(lock)}
 		for _, g := range s.live {
 			errs = append(errs, g.slot.Close())
 		}
@@ -57,7 +57,7 @@ func open(opts Options, opener opener) (*Spool, error) {
 // recover fills the list of segments, the pool and the set of keys from the folder.
 func (c *committer) recover(opener opener) error {
 	s := c.spool
-	cut, err := s.files.load(c.seen.bucket, c.seen.reserve, func(key *leadline.Key, bucket int64) { c.seen.add(key, bucket) })
+	cut, err := s.files.load(c.seen)
 	if err != nil {
 		return err
 	}

@@ -42,9 +42,9 @@ func (f *seenFiles) path(bucket int64) string {
 	return filepath.Join(f.dir, seenPrefix+strconv.FormatInt(bucket, 10)+seenSuffix)
 }
 
-// load reads what an earlier process left, deletes what is older than the window and calls add for every key. size
-// is called once before, with the number of keys at most. cut is how many bytes at the ends of files were no whole block.
-func (f *seenFiles) load(now int64, size func(keys int), add func(key *leadline.Key, bucket int64)) (cut int64, err error) {
+// load reads what an earlier process left into the set and deletes what is older than the window. cut is how many bytes
+// at the ends of files were no whole block.
+func (f *seenFiles) load(set *seen) (cut int64, err error) {
 	names, err := filepath.Glob(filepath.Join(f.dir, seenPrefix+"*"+seenSuffix))
 	if err != nil {
 		return 0, err
@@ -63,12 +63,12 @@ func (f *seenFiles) load(now int64, size func(keys int), add func(key *leadline.
 		f.sizes[bucket] = info.Size()
 		total += info.Size()
 	}
-	if err := f.expire(now); err != nil {
+	if err := f.expire(set.bucket); err != nil {
 		return 0, err
 	}
-	size(int(total / int64(keyBytes)))
+	set.reserve(int(total / int64(keyBytes)))
 	for bucket, length := range f.sizes {
-		if err := f.loadFile(bucket, func(key *leadline.Key) { add(key, min(bucket, now)) }); err != nil {
+		if err := f.loadFile(bucket, set); err != nil {
 			return 0, fmt.Errorf("load %s: %w", f.path(bucket), err)
 		}
 		cut += length - f.sizes[bucket]
@@ -76,7 +76,7 @@ func (f *seenFiles) load(now int64, size func(keys int), add func(key *leadline.
 	return cut, nil
 }
 
-func (f *seenFiles) loadFile(bucket int64, add func(*leadline.Key)) error {
+func (f *seenFiles) loadFile(bucket int64, set *seen) error {
 	in, err := f.open(f.path(bucket))
 	if err != nil {
 		return err
@@ -100,9 +100,7 @@ func (f *seenFiles) loadFile(bucket int64, add func(*leadline.Key)) error {
 		if crc32.Checksum(f.block[4:], castagnoli) != binary.LittleEndian.Uint32(f.block) {
 			break
 		}
-		for keys := f.block[seenBlockHead:]; len(keys) > 0; keys = keys[keyBytes:] {
-			add((*leadline.Key)(keys))
-		}
+		set.addAll(f.block[seenBlockHead:], min(bucket, set.bucket))
 		at += n
 	}
 	f.sizes[bucket] = at

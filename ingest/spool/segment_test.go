@@ -234,17 +234,16 @@ func FuzzSegmentFile(f *testing.F) {
 	f.Add(make([]byte, framesAt))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, "1.segment"), b, 0o600); err != nil {
+		disk := newSimDisk(t)
+		if err := os.WriteFile(filepath.Join(disk.dir, "1.segment"), b, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		s, err := Open(Options{Dir: dir})
+		s, err := open(Options{Dir: disk.dir}, disk.opener)
 		if err != nil {
 			return
 		}
 		ids := drain(t, s)
 		mustClose(t, s)
-		s = mustOpen(t, Options{Dir: dir})
-		wantIDs(t, drain(t, s), ids)
+		wantIDs(t, drain(t, disk.open(Options{})), ids)
 	})
 }

@@ -137,18 +137,29 @@ func (s *Spool) Append(ctx context.Context, recs []Record) error {
 		s.signal()
 	}
 
-	select {
-	case <-done:
-	case <-ctx.Done():
-		if c.state.CompareAndSwap(waiting, given) {
-			return ctx.Err() // the committer still has c, so it can't be used again
-		}
-		<-done
+	if ctx.Done() == nil {
+		<-done // a select costs 0.1 µs more
+	} else if !c.await(ctx, done) {
+		return ctx.Err() // the committer still has c, so it can't be used again
 	}
 	err := c.err
 	c.recs, c.err = nil, nil
 	callPool.Put(c)
 	return err
+}
+
+// await waits for the committer, or gives up if that has not taken the call yet.
+func (c *call) await(ctx context.Context, done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	case <-ctx.Done():
+		if c.state.CompareAndSwap(waiting, given) {
+			return false
+		}
+		<-done
+		return true
+	}
 }
 
 func (s *Spool) signal() {
@@ -212,7 +223,7 @@ func (s *Spool) Close() error {
 		for _, g := range s.live {
 			errs = append(errs, g.slot.Close())
 		}
-		s.closeErr = errors.Join(append(errs, s.lock.Close())...)
+		s.closeErr = errors.Join(append(errs, unlock(s.lock))...)
 	})
 	return s.closeErr
 }
