@@ -168,12 +168,10 @@ func (a *App) setup(ctx context.Context, o Options) error {
 		return err
 	}
 	a.onStop("state", func(context.Context) error { return a.state.Close() })
-	secret, welcome, err := loadSecrets(ctx, a.state, time.Now())
+	secret, err := loadSecrets(ctx, a.state)
 	if err != nil {
 		return err
 	}
-	a.Welcome = welcome
-
 	if err := a.openStore(ctx, o, secret); err != nil {
 		return err
 	}
@@ -195,6 +193,13 @@ func (a *App) setup(ctx context.Context, o Options) error {
 	engine := rules.New(rules.Options{Groups: set.Groups, Querier: a.store, Sink: a.desk, Log: o.Log})
 	a.background(ctx, "rules", engine.Run)
 
+	analyst := ""
+	if a.engine != nil {
+		analyst = secret.Analyst
+	}
+	if a.Welcome, err = welcome(ctx, a.state, analyst, time.Now()); err != nil {
+		return err
+	}
 	web := server.New(server.Options{Intake: a.pipeline, Keys: &keyring{db: a.state}, Bots: bots, Ready: a.ready(queue), Log: o.Log})
 	a.background(ctx, "server", func(context.Context) error { return web.Serve(listener) })
 	a.onStop("requests", func(ctx context.Context) error { return endRequests(ctx, web) })
@@ -267,8 +272,6 @@ func (a *App) openStore(ctx context.Context, o Options, secret secrets) (err err
 		a.onStop("ClickHouse", func(context.Context) error { return a.engine.Close() })
 		a.SQL = a.engine.HTTPAddr()
 		s.Addrs, s.Username, s.Password, s.Compress = []string{a.engine.NativeAddr()}, "leadline", secret.Writer, false
-	} else {
-		a.Welcome.AnalystPassword = ""
 	}
 	a.Native = strings.Join(s.Addrs, ",")
 	if a.store, err = store.Open(ctx, s); err != nil {

@@ -17,7 +17,7 @@ import (
 
 // Checked counts what Check looked at.
 type Checked struct {
-	Configs, Groups, Schedules, Qualify, Schemas int
+	Configs, Groups, Schedules, Qualify, Types int
 }
 
 func (c Checked) String() string {
@@ -30,7 +30,7 @@ func (c Checked) String() string {
 		{c.Groups, "rule group", "rule groups"},
 		{c.Schedules, "schedule", "schedules"},
 		{c.Qualify, "file of qualify rules", "files of qualify rules"},
-		{c.Schemas, "event schema", "event schemas"},
+		{c.Types, "event type with schemas", "event types with schemas"},
 	} {
 		switch {
 		case p.n == 1:
@@ -58,7 +58,7 @@ func Check(paths []string) (Checked, source.Errors, error) {
 		r, err := schema.Load(os.DirFS(root))
 		c.errs = append(c.errs, mistakes(inFolder(root, err))...)
 		if err == nil {
-			c.Schemas += len(r.Types())
+			c.Types += len(r.Types())
 		}
 	}
 	schedules, errs := oncall.Schedules(c.schedules)
@@ -137,7 +137,10 @@ func (c *checker) document(path string, data []byte, d source.Document) {
 			c.errs = append(c.errs, unknownKind(d))
 			return
 		}
-		_, err := ReadConfig(path)
+		config, err := ReadConfig(path)
+		if err == nil { // else its paths are not resolved
+			c.errs = append(c.errs, config.missing()...)
+		}
 		c.errs = append(c.errs, mistakes(err)...)
 		c.Configs++
 	default:
@@ -153,4 +156,18 @@ func schemaRoot(path string) (string, bool) {
 		return "", false
 	}
 	return filepath.Dir(dir), true
+}
+
+// missing are the files and folders that a configuration names and that are not there. Files of secrets are left out:
+// they need not be where the configuration is checked.
+func (c *Config) missing() (errs source.Errors) {
+	for _, p := range append([]At{c.Schemas, c.Pipeline.Qualify, c.Pipeline.GeoIP.MMDB}, c.Rules...) {
+		if p.Value == "" || p.Value == "none" {
+			continue
+		}
+		if _, err := os.Stat(p.Value); err != nil {
+			errs = append(errs, p.Pos.Error("there is no "+p.Value, "correct the path, which is relative to this file"))
+		}
+	}
+	return errs
 }

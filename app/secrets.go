@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"time"
 
@@ -18,22 +19,9 @@ type secrets struct {
 	Buttons []byte // signs the buttons of messages
 }
 
-// Welcome is what the first start says once. Its fields are empty at every later start.
-type Welcome struct {
-	APIKey          string
-	AnalystPassword string
-}
-
-// FirstPartner owns the API key of the first start.
-const FirstPartner = "default"
-
-// loadSecrets reads what the first start made, or is that first start.
-func loadSecrets(ctx context.Context, db *state.DB, now time.Time) (s secrets, w Welcome, err error) {
+// loadSecrets reads the secrets and makes those that are missing.
+func loadSecrets(ctx context.Context, db *state.DB) (s secrets, err error) {
 	err = db.Update(ctx, func(tx *state.Tx) error {
-		_, known, err := tx.Setting("clickhouse.analyst")
-		if err != nil {
-			return err
-		}
 		for name, value := range map[string]*string{"clickhouse.writer": &s.Writer, "clickhouse.analyst": &s.Analyst} {
 			secret, err := setting(tx, name, func() []byte { return []byte(rand.Text()) })
 			if err != nil {
@@ -46,17 +34,38 @@ func loadSecrets(ctx context.Context, db *state.DB, now time.Time) (s secrets, w
 				return err
 			}
 		}
-		if known {
-			return nil
-		}
-		key, text := leadline.NewAPIKey(FirstPartner, "made at the first start", []string{leadline.ScopeEventsWrite}, now)
-		w = Welcome{APIKey: text, AnalystPassword: s.Analyst}
-		return tx.AddKey(key)
+		return nil
 	})
 	if err != nil {
-		return s, Welcome{}, fmt.Errorf("secrets: %w", err)
+		return s, fmt.Errorf("secrets: %w", err)
 	}
-	return s, w, nil
+	return s, nil
+}
+
+// Welcome is what the first start says once. Its fields are empty at every later start.
+type Welcome struct {
+	APIKey          string
+	AnalystPassword string // "" where ClickHouse is not ours
+}
+
+// FirstPartner owns the API key of the first start.
+const FirstPartner = "default"
+
+// welcome is asked at the end of a start, so that one that fails does not use it up.
+func welcome(ctx context.Context, db *state.DB, analyst string, now time.Time) (w Welcome, err error) {
+	const said = "welcome.said"
+	err = db.Update(ctx, func(tx *state.Tx) error {
+		if _, known, err := tx.Setting(said); err != nil || known {
+			return err
+		}
+		key, text := leadline.NewAPIKey(FirstPartner, "made at the first start", []string{leadline.ScopeEventsWrite}, now)
+		w = Welcome{APIKey: text, AnalystPassword: analyst}
+		return errors.Join(tx.AddKey(key), tx.PutSetting(said, []byte("1")))
+	})
+	if err != nil {
+		return Welcome{}, fmt.Errorf("welcome: %w", err)
+	}
+	return w, nil
 }
 
 // setting reads a secret and makes it where it is missing.

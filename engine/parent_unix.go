@@ -13,7 +13,7 @@ import (
 const leash = 3
 
 // grace is what the engine gets to end by itself when its parent is gone.
-const grace = 5 * time.Second
+const grace = time.Second
 
 // leaveWithParent ends the process soon after the parent's end, even if the library is stuck and does not see that
 // standard input has ended.

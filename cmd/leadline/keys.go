@@ -17,6 +17,11 @@ func keys(ctx context.Context, c *command) error {
 	if err := c.parse(flags, 2); err != nil {
 		return err
 	}
+	what, name := flags.Arg(0), flags.Arg(1)
+	if known := what == "create" || what == "list" || what == "revoke"; !known || (what == "list") != (name == "") {
+		fmt.Fprintln(c.err, "use: leadline keys create PARTNER, leadline keys list, or leadline keys revoke ID")
+		return errUsage
+	}
 	config, err := c.config(*file)
 	if err != nil {
 		return err
@@ -26,8 +31,8 @@ func keys(ctx context.Context, c *command) error {
 		return err
 	}
 	defer db.Close() //nolint:errcheck // every change is on disk already
-	switch what, name := flags.Arg(0), flags.Arg(1); {
-	case what == "create" && name != "":
+	switch what {
+	case "create":
 		key, text, err := db.New(ctx, name, "", []string{leadline.ScopeEventsWrite})
 		if err != nil {
 			return err
@@ -35,13 +40,11 @@ func keys(ctx context.Context, c *command) error {
 		fmt.Fprintf(c.out, "%s\n", text)
 		fmt.Fprintf(c.err, "Shown once. Partner %s, id %s, scope %s.\n", key.Partner, key.ID, strings.Join(key.Scopes, " "))
 		return nil
-	case what == "list" && name == "":
+	case "list":
 		return listKeys(ctx, c, db)
-	case what == "revoke" && name != "":
+	default:
 		return db.Revoke(ctx, name)
 	}
-	fmt.Fprintln(c.err, "use: leadline keys create PARTNER, leadline keys list, or leadline keys revoke ID")
-	return errUsage
 }
 
 func listKeys(ctx context.Context, c *command, db *app.Keys) error {
