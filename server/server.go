@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -55,6 +56,10 @@ type Options struct {
 type Server struct {
 	Options
 	app *fiber.App
+
+	mu       sync.Mutex
+	listener net.Listener // of Serve
+	stopped  bool
 }
 
 // New makes a server that listens once Serve is called.
@@ -80,15 +85,34 @@ func New(o Options) *Server {
 
 // Serve answers on l until Shutdown.
 func (s *Server) Serve(l net.Listener) error {
-	if err := s.app.Listener(l); err != nil {
+	s.mu.Lock()
+	s.listener = l
+	stopped := s.stopped
+	s.mu.Unlock()
+	if stopped {
+		return l.Close()
+	}
+	err := s.app.Listener(l)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil && !s.stopped {
 		return fmt.Errorf("serve HTTP on %s: %w", l.Addr(), err)
 	}
 	return nil
 }
 
-// Shutdown lets running requests end, until ctx does.
+// Shutdown lets running requests end, until ctx does. It ends a Serve that has only just begun, too, and one that
+// comes later.
 func (s *Server) Shutdown(ctx context.Context) error {
-	if err := s.app.ShutdownWithContext(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+	s.mu.Lock()
+	s.stopped = true
+	l := s.listener
+	s.mu.Unlock()
+	err := s.app.ShutdownWithContext(ctx)
+	if l != nil { // fasthttp does not know a listener yet that it has not begun to accept on
+		l.Close() //nolint:errcheck // fasthttp has closed it as a rule
+	}
+	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("stop HTTP: %w", err)
 	}
 	return ctx.Err()

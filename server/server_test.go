@@ -282,6 +282,31 @@ func TestTelegramUpdates(t *testing.T) {
 	}
 }
 
+// TestShutdownMeetsServeAnywhere: a stop may come before, while and after Serve begins.
+func TestShutdownMeetsServeAnywhere(t *testing.T) {
+	t.Parallel()
+	for range 200 {
+		s := server.New(server.Options{Log: leadlineLog(t)})
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error, 1)
+		go func() { done <- s.Serve(l) }()
+		if err := s.Shutdown(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Fatal(err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal("Serve goes on after Shutdown")
+		}
+	}
+}
+
 func TestHealth(t *testing.T) {
 	t.Parallel()
 	d := open(t)
