@@ -98,9 +98,9 @@ func curlLine(addr, key string, now time.Time) string {
 	return fmt.Sprintf(`curl http://%s/v1/events -H 'Authorization: Bearer %s' -H 'Content-Type: application/json' -d '{"id":"first-%d","type":"lead.started","campaign":"spring-sale","payload":{"start_param":"hello"}}'`, addr, key, now.Unix()%100000)
 }
 
-// look reads the newest events. Debian's clickhouse-client is of 2018 and does not know DateTime64, so times are shown
-// as DateTime.
-const look = "SELECT toDateTime(received_at) AS received, partner, campaign, id, e2e_us FROM events ORDER BY received_at DESC LIMIT 5"
+// look finds the events of curlLine. Debian's clickhouse-client is of 2018 and does not know DateTime64, so times are
+// shown by the second.
+const look = "SELECT toDateTime(received_at) AS received, partner, campaign, id, e2e_us FROM events WHERE partner = '" + app.FirstPartner + "' ORDER BY received_at DESC LIMIT 5"
 
 func port(addr string) string {
 	_, p, err := net.SplitHostPort(addr)
