@@ -176,7 +176,8 @@ func (d *Desk) tell(tx *state.Tx, i leadline.Incident, rings bool) error {
 		return err
 	}
 	for _, row := range rows {
-		row.Ref, row.Maybe, row.Dead, row.Attempts, row.NotBefore = "", false, false, 0, time.Time{}
+		// Maybe stays: a message that perhaps arrived is in the chat still, so the end has to be told.
+		row.Ref, row.Dead, row.Attempts, row.NotBefore = "", false, 0, time.Time{}
 		row.WantedRevision = i.Revision
 		if err := tx.PutDelivery(row); err != nil {
 			return err

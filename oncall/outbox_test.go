@@ -259,6 +259,25 @@ func TestNoStaleFlood(t *testing.T) {
 	})
 }
 
+// The page may lie in the chat although nobody knows: it must not stay there as open when its second life was short.
+func TestReopenedAfterAnUnknownOutcomeIsToldItsEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t)
+		defer o.run()()
+		later := &leadline.DeliveryError{Problem: leadline.DeliverLater, After: 20 * time.Second}
+		o.phone.failing(true, problem(leadline.DeliverUnknown), later)
+		for _, c := range []leadline.Change{leadline.ChangeFiring, leadline.ChangeResolved, leadline.ChangeFiring, leadline.ChangeResolved} {
+			o.apply(change(c, "page", "a"))
+			o.wait(3 * time.Second)
+		}
+		o.wait(2 * time.Minute)
+		if !strings.Contains(o.phone.screen(), "INC-1 page resolved r4") {
+			t.Errorf("phone:\n%s\n%s", o.phone.screen(), o.timeline(1))
+		}
+	})
+}
+
 func TestRisenToAPageRings(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
