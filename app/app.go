@@ -19,6 +19,7 @@ import (
 	"leadline"
 	"leadline/engine"
 	"leadline/ingest"
+	"leadline/ingest/enrich"
 	"leadline/ingest/spool"
 	"leadline/lineage"
 	"leadline/notify/telegram"
@@ -145,6 +146,9 @@ func (a *App) setup(ctx context.Context, o Options) error {
 	geo, err := openGeoIP(c.Pipeline.GeoIP, o.Log)
 	if err != nil {
 		return err
+	}
+	if h, ok := geo.(*enrich.HTTP); ok {
+		a.onStop("GeoIP", func(context.Context) error { h.Close(); return nil })
 	}
 	bots, err := readBots(c)
 	if err != nil {

@@ -250,22 +250,6 @@ func TestRoute(t *testing.T) {
 	f(nil, "ops")
 }
 
-func TestMeasure(t *testing.T) {
-	t.Parallel()
-	at := func(s int) time.Time { return time.Unix(int64(s), 0) }
-	got := Measure([]leadline.Incident{
-		{StartedAt: at(0), OpenedAt: at(20), NotifiedAt: at(21), AckedAt: at(50), ResolvedAt: at(320)},
-		{StartedAt: at(0), OpenedAt: at(40), NotifiedAt: at(43)},
-	})
-	want := Times{Incidents: 2, Notified: 2, Acked: 1, Resolved: 1, Detection: 30 * time.Second, Notice: 2 * time.Second, MTTA: 30 * time.Second, MTTR: 5 * time.Minute, Length: 320 * time.Second}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-	if got := Measure(nil); got != (Times{}) {
-		t.Errorf("%+v", got)
-	}
-}
-
 func TestSpan(t *testing.T) {
 	t.Parallel()
 	f := func(d time.Duration, want string) {
