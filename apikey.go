@@ -26,12 +26,12 @@ const (
 	ScopeEventsWrite = "events:write"
 )
 
+// Lives reports whether the key is not revoked at a time.
+func (k *APIKey) Lives(at time.Time) bool { return k.RevokedAt.IsZero() || at.Before(k.RevokedAt) }
+
 // Allows reports whether the key lives at a time and has the scope.
 func (k *APIKey) Allows(scope string, at time.Time) bool {
-	if !k.RevokedAt.IsZero() && !at.Before(k.RevokedAt) {
-		return false
-	}
-	return slices.Contains(k.Scopes, scope)
+	return k.Lives(at) && slices.Contains(k.Scopes, scope)
 }
 
 // A key's text is ll_live_<id>_<secret><check>: 8, 32 and 6 base-62 characters. The check lets a scanner or a server

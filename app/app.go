@@ -41,7 +41,6 @@ type Options struct {
 
 // App is a running Leadline.
 type App struct {
-	log      *slog.Logger
 	cleanups []cleanup
 	running  sync.WaitGroup
 	failed   chan error
@@ -119,7 +118,7 @@ func Start(ctx context.Context, o Options) (*App, error) {
 	if o.Progress == nil {
 		o.Progress = func(string) {}
 	}
-	a := &App{log: o.Log, failed: make(chan error, 1)}
+	a := &App{failed: make(chan error, 1)}
 	if err := a.setup(ctx, o); err != nil {
 		return nil, errors.Join(err, a.Stop(ctx))
 	}

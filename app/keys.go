@@ -45,11 +45,7 @@ func (k *keyring) APIKey(ctx context.Context, id string) (leadline.APIKey, bool,
 }
 
 func (k *keyring) load(ctx context.Context) error {
-	var all []state.Key
-	err := k.db.View(ctx, func(tx *state.Tx) (err error) {
-		all, err = tx.Keys()
-		return err
-	})
+	all, err := (&Keys{k.db}).List(ctx)
 	if err != nil {
 		return err
 	}

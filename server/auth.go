@@ -28,7 +28,7 @@ func (s *Server) partner(ctx context.Context, c *fiber.Ctx, scope string, now ti
 	if err != nil {
 		return "", err
 	}
-	if subtle.ConstantTimeCompare(key.Hash[:], hash[:]) != 1 || !known || !key.RevokedAt.IsZero() && !now.Before(key.RevokedAt) {
+	if subtle.ConstantTimeCompare(key.Hash[:], hash[:]) != 1 || !known || !key.Lives(now) {
 		return "", refused
 	}
 	if !key.Allows(scope, now) {
