@@ -23,8 +23,13 @@ type APIKey struct {
 
 // Scopes of a key.
 const (
-	ScopeEventsWrite = "events:write"
+	ScopeEventsWrite = "events:write" // post events, and have them checked
+	ScopeEventsRead  = "events:read"  // ask where an event is, and for the limits
+	ScopeLeadsErase  = "leads:erase"  // have all that is known of a lead deleted
 )
+
+// Scopes are all there are.
+var Scopes = []string{ScopeEventsWrite, ScopeEventsRead, ScopeLeadsErase}
 
 // Lives reports whether the key is not revoked at a time.
 func (k *APIKey) Lives(at time.Time) bool { return k.RevokedAt.IsZero() || at.Before(k.RevokedAt) }

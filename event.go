@@ -24,7 +24,12 @@ func KeyOf(partner, id string) Key {
 const (
 	SourceEvents   = "events"
 	SourceTelegram = "telegram"
+	SourceHooks    = "hooks"
 )
+
+// LaneOverflow marks an event whose partner sent more than its share while ClickHouse was behind: it waited so that
+// others did not have to. Rules that ask for a slow stage leave such events out, rules that ask for lost time don't.
+const LaneOverflow = "overflow"
 
 // Event is one thing that happened to a lead, as it walks from the spool to ClickHouse. Raw personal data other than
 // the address that GeoIP needs never enters it.
@@ -37,7 +42,8 @@ type Event struct {
 	Partner  string   // from the API key, never from the body
 	Bot      string
 	Campaign string
-	Source   string // SourceEvents or SourceTelegram
+	Source   string // SourceEvents, SourceTelegram or SourceHooks
+	Lane     string // "" or LaneOverflow
 
 	ReceivedAt time.Time // first byte handled; microseconds
 	OccurredAt time.Time // the sender's clock, corrected by SentAt where given
@@ -108,6 +114,7 @@ type Rejected struct {
 	Type       string
 	Schema     string
 	Source     string
+	LeadKey    string // keyed hash of the chat id, "" where it could not be read; by it the item is found for erasure
 	Code       string // such as schema_violation
 	Violations []Violation
 	Payload    []byte // as it came, at most 64 KiB of it

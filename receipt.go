@@ -29,4 +29,5 @@ type Receipt struct {
 	Rejected   int    `json:"rejected"` // drop
 	Retry      int    `json:"retry,omitempty"`
 	Items      []Item `json:"results,omitempty"` // in the request's order; none where all are plainly ok
+	Stored     bool   `json:"-"`                 // ClickHouse has all that it counts as accepted; only for a request that waited
 }
