@@ -321,7 +321,7 @@ func TestNewRefuses(t *testing.T) {
 func TestUnreadableRecordIsKept(t *testing.T) {
 	t.Parallel()
 	p := start(t, nil)
-	if err := p.spool.Append(context.Background(), []spool.Record{{Data: []byte{99, 'e', 1}}, {Data: []byte{recordVersion, 'x'}}, {Data: []byte{recordVersion, recordEvent, 1}}}); err != nil {
+	if err := p.spool.Append(context.Background(), spool.Fair, []spool.Record{{Data: []byte{99, 'e', 1}}, {Data: []byte{recordVersion, 'x'}}, {Data: []byte{recordVersion, recordEvent, 1}}}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := submit(p, good); err != nil {

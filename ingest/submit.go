@@ -116,7 +116,7 @@ func (p *Pipeline) keep(ctx context.Context, d *decoder) (leadline.Receipt, erro
 		from = d.ends[i]
 	}
 	begin := p.clock.now()
-	if err := p.spool.Append(ctx, d.records); err != nil {
+	if err := p.spool.Append(ctx, spool.Fair, d.records); err != nil {
 		return p.sendAgain(d, err)
 	}
 	p.spooled.note(d.stamp.request, begin-d.stamp.received, p.clock.now()-d.stamp.received)

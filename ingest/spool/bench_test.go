@@ -55,7 +55,7 @@ func benchmarkAppend(b *testing.B, writers, per int) {
 						binary.LittleEndian.PutUint64(recs[i].Key[:], (n-uint64(i))*0x9e3779b97f4a7c15)
 						binary.LittleEndian.PutUint64(recs[i].Key[8:], (n-uint64(i))*0xd1b54a32d192ed03)
 					}
-					if err := s.Append(context.Background(), recs); err != nil {
+					if err := s.Append(context.Background(), Fair, recs); err != nil {
 						b.Error(err)
 						return
 					}

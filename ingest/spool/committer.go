@@ -18,13 +18,16 @@ type committer struct {
 	seen   *seen
 	seq    uint64 // of the next segment
 	now    time.Time
-	active *Segment // nil until a record needs one
+	logs   [lanes]laneLog
+	batch  []*call // what they wait for is in logs, and a flush makes it durable
 	broken error
+}
 
-	// What the calls in batch add to the active segment and a flush makes durable.
-	batch   []*call
-	frames  []byte
-	pending extent
+func newCommitter(s *Spool) *committer {
+	c := &committer{spool: s, seen: newSeen(s.files.bucketOf(time.Now()))}
+	c.logs[Fair] = laneLog{lane: Fair, limit: s.opts.MaxRecords}
+	c.logs[Overflow] = laneLog{lane: Overflow, limit: s.opts.OverflowRecords}
+	return c
 }
 
 func (c *committer) run() {
@@ -47,14 +50,21 @@ func (c *committer) run() {
 			return
 		}
 		c.freezeIfDue()
+		c.seen.tidy() // here, where no call waits for it but those that come meanwhile
+		c.account()
 	}
+}
+
+// account publishes what the set of keys takes.
+func (c *committer) account() {
+	c.spool.keyCount.Store(int64(c.seen.count))
+	c.spool.keyMemory.Store(c.seen.bytes())
 }
 
 // commit answers the calls: when it returns, all that have no err are durable.
 func (c *committer) commit(calls []*call) {
 	c.now = time.Now()
 	c.seen.turn(c.spool.files.bucketOf(c.now))
-	c.seen.tidy()
 	for _, call := range calls {
 		if call.state.CompareAndSwap(waiting, taken) {
 			for i := range call.recs {
@@ -68,12 +78,11 @@ func (c *committer) commit(calls []*call) {
 		}
 	}
 	c.flush()
-	c.spool.keyCount.Store(int64(c.seen.count))
-	c.spool.keyMemory.Store(c.seen.bytes())
+	c.account()
 }
 
 // admit puts a call's new records behind the frames of the batch. A call of duplicates only waits with the batch too:
-// what it repeats may be in it.
+// what it repeats may be in it, in whichever lane.
 func (c *committer) admit(call *call) error {
 	var size int64 = frameHead
 	for i := range call.recs {
@@ -82,79 +91,92 @@ func (c *committer) admit(call *call) error {
 	if size > maxFrame {
 		return fmt.Errorf("append of %d bytes: at most %d in one call", size, maxFrame)
 	}
-	if err := c.makeRoom(size, len(call.recs)); err != nil {
+	l := &c.logs[call.lane]
+	if err := c.makeRoom(l, size, len(call.recs)); err != nil {
 		return err
 	}
-	fresh, size := c.take(call.recs)
-	if fresh > 0 {
-		if c.spool.used.Load()+int64(len(c.frames))+size > c.spool.opts.MaxBytes {
+	size = c.take(call, l.active.bucket)
+	if call.fresh > 0 {
+		if c.spool.used.Load()+c.gathered()+size > c.spool.opts.MaxBytes {
 			c.giveBack(call.recs)
 			return ErrFull
 		}
-		c.encode(call.recs)
-		c.pending.records += fresh
+		l.encode(call.recs)
 	}
 	c.batch = append(c.batch, call)
-	if len(c.frames) >= flushBytes {
+	if c.gathered() >= flushBytes {
 		c.flush()
 		return call.err
 	}
 	return nil
 }
 
-// makeRoom freezes the active segment when the call would be too much for it, or when a new bucket of keys has begun
-// (all keys of a segment are in one bucket), and opens one where there is none.
-func (c *committer) makeRoom(size int64, n int) error {
+// gathered is the bytes that the next flush writes.
+func (c *committer) gathered() (n int64) {
+	for i := range c.logs {
+		n += int64(len(c.logs[i].frames))
+	}
+	return n
+}
+
+// makeRoom freezes the lane's active segment when the call would be too much for it, or when a new bucket of keys has
+// begun (all keys of a segment are in one bucket), and opens one where there is none.
+func (c *committer) makeRoom(l *laneLog, size int64, n int) error {
 	if c.broken != nil {
 		return c.broken
 	}
-	if g := c.active; g != nil && g.records+c.pending.records > 0 {
-		full := g.sealing || g.bytes+int64(len(c.frames))+size > c.spool.opts.SegmentBytes ||
-			g.records+c.pending.records+n > c.spool.opts.MaxRecords
-		if !full && c.seen.bucket == g.bucket {
+	if err := c.mend(l); err != nil {
+		return err
+	}
+	if g := l.active; g != nil && g.records+l.pending.records > 0 {
+		if l.fits(size, n, c.spool.opts.SegmentBytes) && c.seen.bucket == g.bucket {
 			return nil
 		}
 		c.flush()
-		if err := c.seal(); err != nil {
+		if err := c.seal(l); err != nil {
 			return err
 		}
 	}
 	if c.broken != nil { // by that flush
 		return c.broken
 	}
-	if c.active == nil {
+	if err := c.mend(l); err != nil {
+		return err
+	}
+	if l.active == nil {
 		slot, err := c.spool.pool.take()
 		if err != nil {
 			return asFull("new segment", err)
 		}
-		c.active = &Segment{spool: c.spool, slot: slot, head: header{sequence: c.seq}}
+		l.active = &Segment{spool: c.spool, slot: slot, head: header{sequence: c.seq}}
 		c.seq++
 	}
-	c.begin()
+	c.begin(l)
 	return nil
 }
 
 // begin gives the active segment, which holds nothing, its header.
-func (c *committer) begin() {
-	g := c.active
-	g.head = newHeader(g.head.sequence, c.now)
+func (c *committer) begin(l *laneLog) {
+	g := l.active
+	g.head = newHeader(l.lane, g.head.sequence, c.now)
 	g.bucket = c.seen.bucket
 	g.extent = extent{chain: g.head.chain()}
-	c.pending = extent{chain: g.chain}
+	l.pending = extent{chain: g.chain}
 }
 
-// take adds the records' keys to the set and marks those that were there. size is that of the frame for the others.
-func (c *committer) take(recs []Record) (fresh int, size int64) {
-	size = frameHead
-	for i := range recs {
-		r := &recs[i]
-		r.Duplicate = r.Key != (leadline.Key{}) && !c.seen.add(&r.Key, c.active.bucket)
+// take adds the records' keys to the set, marks those that were there and counts the others. size is that of the
+// frame for these.
+func (c *committer) take(call *call, bucket int64) (size int64) {
+	size, call.fresh = frameHead, 0
+	for i := range call.recs {
+		r := &call.recs[i]
+		r.Duplicate = r.Key != (leadline.Key{}) && !c.seen.add(&r.Key, bucket)
 		if !r.Duplicate {
-			fresh++
+			call.fresh++
 			size += recordHead + int64(len(r.Data))
 		}
 	}
-	return fresh, size
+	return size
 }
 
 // giveBack forgets the keys that take has added, so that the sender can send the records again.
@@ -166,41 +188,58 @@ func (c *committer) giveBack(recs []Record) {
 	}
 }
 
-func (c *committer) encode(recs []Record) {
-	start := len(c.frames)
-	c.frames = beginFrame(c.frames)
-	for i := range recs {
-		if r := &recs[i]; !r.Duplicate {
-			c.frames = appendRecord(c.frames, &r.Key, r.Data)
+// flush makes the batch durable: one write and one fsync for each lane that it adds to.
+func (c *committer) flush() {
+	var failed error
+	for i := range c.logs {
+		l := &c.logs[i]
+		if len(l.frames) == 0 {
+			continue
+		}
+		if l.failed = c.write(l); l.failed == nil {
+			c.grown(l)
+			continue
+		}
+		failed = l.failed
+		if c.broken == nil {
+			l.pending = extent{chain: l.active.chain}
+			c.abandon(l, failed)
 		}
 	}
-	c.pending.chain = endFrame(c.frames[start:], c.pending.chain)
-}
-
-// flush makes the batch durable, or gives its calls the error and their keys back.
-func (c *committer) flush() {
-	if len(c.frames) > 0 {
-		if err := c.write(); err != nil {
-			for _, call := range c.batch {
-				c.giveBack(call.recs)
-				call.err = asFull("append", err)
-			}
-			c.pending = extent{chain: c.active.chain}
-			c.abandon(err)
-		} else {
-			c.grown()
-		}
+	if failed != nil {
+		c.fault(failed)
 	}
 	clear(c.batch)
-	c.batch, c.frames = c.batch[:0], c.frames[:0]
-	if cap(c.frames) > keepBytes {
-		c.frames = nil
+	c.batch = c.batch[:0]
+	for i := range c.logs {
+		c.logs[i].emptied()
 	}
 }
 
-func (c *committer) write() error {
-	g, at := c.active, framesAt+c.active.bytes
-	if err := g.slot.grow(at + int64(len(c.frames))); err != nil {
+// fault gives the error to the calls whose records were not written, and their keys back, and then to those that
+// repeat such a record: neither lane acknowledges what the other has lost.
+func (c *committer) fault(err error) {
+	for _, call := range c.batch {
+		if failed := c.logs[call.lane].failed; failed != nil && call.fresh > 0 {
+			c.giveBack(call.recs)
+			call.err = asFull("append", failed)
+		}
+	}
+	for _, call := range c.batch {
+		for i := range call.recs {
+			if r := &call.recs[i]; call.err == nil && r.Duplicate && !c.seen.has(&r.Key) {
+				call.err = asFull("append", err)
+			}
+		}
+	}
+}
+
+func (c *committer) write(l *laneLog) error {
+	if c.broken != nil { // by the other lane
+		return c.broken
+	}
+	g, at := l.active, framesAt+l.active.bytes
+	if err := g.slot.grow(at + int64(len(l.frames))); err != nil {
 		return err
 	}
 	if g.records == 0 {
@@ -208,21 +247,29 @@ func (c *committer) write() error {
 			return err
 		}
 	}
-	return writeSync(g.slot, c.frames, at)
+	l.torn = true
+	if err := writeSync(g.slot, l.frames, at); err != nil {
+		return err
+	}
+	l.torn = false
+	return nil
 }
 
 // grown counts what the last write made durable.
-func (c *committer) grown() {
-	g := c.active
-	c.spool.used.Add(int64(len(c.frames)))
-	g.bytes += int64(len(c.frames))
-	g.records += c.pending.records
-	g.chain = c.pending.chain
-	c.pending.records = 0
-	c.spool.mu.Lock()
-	if c.spool.first.IsZero() {
-		c.spool.first = g.head.created
-		c.spool.notify()
+func (c *committer) grown(l *laneLog) {
+	s, g := c.spool, l.active
+	s.used.Add(int64(len(l.frames)))
+	s.waiting.Add(int64(l.pending.records))
+	g.bytes += int64(len(l.frames))
+	g.records += l.pending.records
+	g.chain = l.pending.chain
+	l.pending.records = 0
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	line := &s.lines[l.lane]
+	line.records = g.records
+	if line.first.IsZero() {
+		line.first = g.head.created
+		s.notify()
 	}
-	c.spool.mu.Unlock()
 }

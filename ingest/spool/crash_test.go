@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -15,6 +16,7 @@ import (
 // handed is a segment that the model has seen: it must never change.
 type handed struct {
 	token string
+	lane  Lane
 	ids   []string
 	g     *Segment // nil while it is not out
 }
@@ -27,10 +29,10 @@ type machine struct {
 	opts Options
 
 	n      int
-	known  map[string]bool // keys that are durable
-	queue  []string        // acknowledged, never handed out
-	handed []*handed       // in the order of Next, not done
-	doubt  [][]string      // calls that got an error: a crash may bring them back, whole
+	known  map[string]bool   // keys that are durable
+	queue  [lanes][]string   // acknowledged, never handed out
+	handed []*handed         // in the order of Next, not done
+	doubt  [lanes][][]string // calls that got an error: a crash may bring them back, whole
 	used   int64
 }
 
@@ -43,8 +45,8 @@ func keyPart(id string) string {
 	panic("BUG: id without #: " + id)
 }
 
-func (m *machine) recs(t *rapid.T) []Record {
-	var rs []Record
+func (m *machine) recs(t *rapid.T) (lane Lane, rs []Record) {
+	lane = rapid.SampledFrom([]Lane{Fair, Overflow}).Draw(t, "lane")
 	for _, k := range rapid.SliceOfN(rapid.IntRange(-3, 40), 1, 5).Draw(t, "keys") {
 		m.n++
 		r := Record{Data: fmt.Appendf(nil, "%d#%d", max(k, 0), m.n)}
@@ -53,7 +55,7 @@ func (m *machine) recs(t *rapid.T) []Record {
 		}
 		rs = append(rs, r)
 	}
-	return rs
+	return lane, rs
 }
 
 // fresh says which records are no duplicates, and the bytes of their frame.
@@ -75,21 +77,21 @@ func (m *machine) fresh(rs []Record) (ids []string, size int64) {
 	return ids, size
 }
 
-func (m *machine) learn(ids []string, size int64) {
+func (m *machine) learn(lane Lane, ids []string, size int64) {
 	for _, id := range ids {
 		if k := keyPart(id); k != "0" {
 			m.known[k] = true
 		}
 	}
-	m.queue = append(m.queue, ids...)
+	m.queue[lane] = append(m.queue[lane], ids...)
 	m.used += size
 }
 
 func (m *machine) append(t *rapid.T) {
-	rs := m.recs(t)
+	lane, rs := m.recs(t)
 	ids, size := m.fresh(rs)
 	full := size > 0 && m.used+size > m.opts.MaxBytes
-	err := m.s.Append(m.disk.tb.Context(), rs)
+	err := m.s.Append(m.disk.tb.Context(), lane, rs)
 	if full != (err != nil) {
 		t.Fatalf("append of %d bytes beside %d: %v", size, m.used, err)
 	}
@@ -105,7 +107,7 @@ func (m *machine) append(t *rapid.T) {
 	if !slices.Equal(got, ids) {
 		t.Fatalf("%q are no duplicates, want %q", got, ids)
 	}
-	m.learn(ids, size)
+	m.learn(lane, ids, size)
 }
 
 // appendFails has the disk fail at some operation of an append. What failed may be tried again at once.
@@ -120,17 +122,17 @@ func (m *machine) appendFails(t *rapid.T) {
 		return nil
 	}
 	m.disk.mu.Unlock()
-	rs := m.recs(t)
+	lane, rs := m.recs(t)
 	ids, size := m.fresh(rs)
-	err := m.s.Append(m.disk.tb.Context(), rs)
+	err := m.s.Append(m.disk.tb.Context(), lane, rs)
 	m.settle()
 	m.disk.mu.Lock()
 	m.disk.fault = nil
 	m.disk.mu.Unlock()
 	if err == nil {
-		m.learn(ids, size)
+		m.learn(lane, ids, size)
 	} else {
-		m.doubt = append(m.doubt, ids)
+		m.doubt[lane] = append(m.doubt[lane], ids)
 	}
 	if m.s.Err() != nil {
 		m.crashNow(t)
@@ -152,8 +154,8 @@ func (m *machine) settle() {
 }
 
 func (m *machine) next(t *rapid.T) {
-	i := slices.IndexFunc(m.handed, func(h *handed) bool { return h.g == nil })
-	if i < 0 && len(m.queue) == 0 {
+	again := slices.ContainsFunc(m.handed, func(h *handed) bool { return h.g == nil })
+	if !again && len(m.queue[Fair])+len(m.queue[Overflow]) == 0 {
 		if !empty(m.s) {
 			t.Fatal("something is there and nothing is expected")
 		}
@@ -163,19 +165,19 @@ func (m *machine) next(t *rapid.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ids := content(g)
-	if i >= 0 {
+	ids, lane := content(g), g.Lane()
+	if i := slices.IndexFunc(m.handed, func(h *handed) bool { return h.g == nil && h.lane == lane }); i >= 0 {
 		h := m.handed[i]
 		if h.g = g; g.Token != h.token || !slices.Equal(ids, h.ids) {
 			t.Fatalf("again: %s %q, was %s %q", g.Token, ids, h.token, h.ids)
 		}
 		return
 	}
-	if len(ids) == 0 || len(ids) > len(m.queue) || !slices.Equal(ids, m.queue[:len(ids)]) {
-		t.Fatalf("handed out %q, want the start of %q", ids, m.queue)
+	if len(ids) == 0 || len(ids) > len(m.queue[lane]) || !slices.Equal(ids, m.queue[lane][:len(ids)]) {
+		t.Fatalf("handed out %q, want the start of %q", ids, m.queue[lane])
 	}
-	m.queue = m.queue[len(ids):]
-	m.handed = append(m.handed, &handed{g.Token, ids, g})
+	m.queue[lane] = m.queue[lane][len(ids):]
+	m.handed = append(m.handed, &handed{g.Token, lane, ids, g})
 }
 
 func (m *machine) done(t *rapid.T) {
@@ -218,16 +220,16 @@ func (m *machine) crash(t *rapid.T) {
 	var gone *handed // was being done
 	switch rapid.SampledFrom([]string{"append", "next", "done"}).Draw(t, "during") {
 	case "append":
-		rs := m.recs(t)
+		lane, rs := m.recs(t)
 		ids, size := m.fresh(rs)
-		err := m.s.Append(m.disk.tb.Context(), rs)
+		err := m.s.Append(m.disk.tb.Context(), lane, rs)
 		m.disk.mu.Lock()
 		before := img != nil
 		m.disk.mu.Unlock()
 		if err == nil && !before {
-			m.learn(ids, size)
+			m.learn(lane, ids, size)
 		} else {
-			m.doubt = append(m.doubt, ids)
+			m.doubt[lane] = append(m.doubt[lane], ids)
 		}
 	case "next":
 		if !empty(m.s) {
@@ -281,10 +283,11 @@ func (m *machine) check(t *rapid.T, gone *handed) {
 		h.g = nil
 	}
 	m.used = 0
-	var rest []string
-	live := slices.Clone(m.s.live)
-	for _, g := range live {
+	var waiting int64
+	var rest [lanes][]string
+	for _, g := range slices.Concat(m.s.lines[Fair].live, m.s.lines[Overflow].live) {
 		m.used += g.bytes
+		waiting += int64(g.records)
 		if _, err := m.s.load(g); err != nil {
 			t.Fatal(err)
 		}
@@ -296,7 +299,10 @@ func (m *machine) check(t *rapid.T, gone *handed) {
 			m.handed[i].g = g
 			continue
 		}
-		rest = append(rest, ids...)
+		rest[g.Lane()] = append(rest[g.Lane()], ids...)
+	}
+	if m.s.Used() != m.used || m.s.Waiting() != waiting {
+		t.Fatalf("%d records of %d bytes wait, want %d of %d", m.s.Waiting(), m.s.Used(), waiting, m.used)
 	}
 	m.handed = slices.DeleteFunc(m.handed, func(h *handed) bool {
 		if h.g == nil && h != gone {
@@ -307,36 +313,46 @@ func (m *machine) check(t *rapid.T, gone *handed) {
 	for _, h := range m.handed {
 		h.g = nil
 	}
-	if len(rest) < len(m.queue) || !slices.Equal(rest[:len(m.queue)], m.queue) {
-		t.Fatalf("after the restart %q, want %q first", rest, m.queue)
+	for lane := range Lane(lanes) {
+		m.checkRest(t, lane, rest[lane])
 	}
-	for rest = rest[len(m.queue):]; len(rest) > 0; {
-		i := slices.IndexFunc(m.doubt, func(ids []string) bool {
+}
+
+// checkRest compares what a lane has that was never handed out.
+func (m *machine) checkRest(t *rapid.T, lane Lane, rest []string) {
+	queue, doubt := m.queue[lane], m.doubt[lane]
+	if len(rest) < len(queue) || !slices.Equal(rest[:len(queue)], queue) {
+		t.Fatalf("after the restart %q, want %q first", rest, queue)
+	}
+	for rest = rest[len(queue):]; len(rest) > 0; {
+		i := slices.IndexFunc(doubt, func(ids []string) bool {
 			return len(ids) > 0 && len(ids) <= len(rest) && slices.Equal(ids, rest[:len(ids)])
 		})
 		if i < 0 {
-			t.Fatalf("after the restart there is also %q, which was never sent or not so: %q", rest, m.doubt)
+			t.Fatalf("after the restart there is also %q, which was never sent or not so: %q", rest, doubt)
 		}
-		for _, id := range m.doubt[i] {
+		for _, id := range doubt[i] {
 			if m.known[keyPart(id)] {
 				t.Fatalf("%s is there twice", id)
 			}
 		}
-		m.learn(m.doubt[i], 0)
-		rest = rest[len(m.doubt[i]):]
+		m.learn(lane, doubt[i], 0)
+		rest = rest[len(doubt[i]):]
 	}
-	m.doubt = nil
+	m.doubt[lane] = nil
 }
 
-// Every acknowledged record is handed out in order, once and whole, in segments that never change, and no key twice:
+// Every acknowledged record is handed out in its lane's order, once and whole, in segments that never change, and no key twice:
 // through write errors, full disks, restarts and power cuts at any moment.
 func TestAgainstModel(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		m := &machine{disk: newSimDisk(t), known: map[string]bool{}, opts: Options{
-			SegmentBytes: rapid.SampledFrom([]int64{200, 1000, 1 << 20}).Draw(rt, "segment bytes"),
-			MaxRecords:   rapid.SampledFrom([]int{1, 7, 1000}).Draw(rt, "records"),
-			MaxBytes:     rapid.SampledFrom([]int64{600, 1 << 20}).Draw(rt, "max bytes"),
+			LateAfter:       time.Hour, // all of a lane come in one order
+			SegmentBytes:    rapid.SampledFrom([]int64{200, 1000, 1 << 20}).Draw(rt, "segment bytes"),
+			MaxRecords:      rapid.SampledFrom([]int{1, 7, 1000}).Draw(rt, "records"),
+			OverflowRecords: rapid.SampledFrom([]int{1, 5}).Draw(rt, "overflow records"),
+			MaxBytes:        rapid.SampledFrom([]int64{600, 1 << 20}).Draw(rt, "max bytes"),
 		}}
 		m.s = m.disk.open(m.opts)
 		rt.Repeat(map[string]func(*rapid.T){

@@ -4,13 +4,17 @@
 // Place in the flow: ingest appends what it admitted (Append returns after fsync, which is the 202) and, on the other
 // side, takes a segment, enriches and writes it, and calls Done:
 //
-//	err := s.Append(ctx, records)            // durable, or marked Duplicate, or an error
+//	err := s.Append(ctx, spool.Fair, records) // durable, or marked Duplicate, or an error
 //	g, err := s.Next(ctx, 200*time.Millisecond)
 //	for data := range g.Records() { … }      // one insert, deduplicated by g.Token
 //	err = g.Done()                           // the keys are remembered, the file is recycled
 //
 // A segment is a batch is a deduplication token. Its border is durable before Next hands it out, so a crash between
 // the insert and Done hands out the same records under the same token again.
+//
+// There are two lanes with a segment file each, one set of keys over both, and one goroutine that writes: a round of
+// it takes what has come meanwhile, and costs one write and one fsync a lane that is in use. On the way out three
+// queues take turns (see Next): fresh segments, those that an outage has left, and the overflow lane.
 //
 // The folder holds *.segment files (live or spare: the header tells), seen-*.keys files (keys of segments that are
 // done, by the time their records came) and lock. Files are preallocated and overwritten in place, so that fdatasync

@@ -55,7 +55,7 @@ func TestFailedSyncIsNeverAcknowledged(t *testing.T) {
 	mustAppend(t, s, "a")
 	disk.once("sync", errEIO)
 	rs := recs("a", "b")
-	wantErr(t, s.Append(t.Context(), rs), syscall.EIO)
+	wantErr(t, s.Append(t.Context(), Fair, rs), syscall.EIO)
 	// The segment ended where it was durable, and the key is free again.
 	wantIDs(t, mustAppend(t, s, "b"), []string{"b"})
 	if s.Err() != nil {
@@ -86,10 +86,10 @@ func TestBrokenDiskEndsTheSpool(t *testing.T) {
 		waits <- err
 	}()
 	disk.failing("sync", errEIO)
-	wantErr(t, s.Append(t.Context(), recs("d")), syscall.EIO)
+	wantErr(t, s.Append(t.Context(), Fair, recs("d")), syscall.EIO)
 	wantErr(t, <-waits, syscall.EIO)
 	disk.failing("", nil)
-	wantText(t, s.Append(t.Context(), recs("e")), "spool is broken")
+	wantText(t, s.Append(t.Context(), Fair, recs("e")), "spool is broken")
 	wantText(t, s.Err(), "see to the disk, then restart")
 	mustDone(t, frozen) // what is frozen can still be finished
 	mustClose(t, s)
@@ -105,7 +105,7 @@ func TestNoFreshSegmentIsTriedAgain(t *testing.T) {
 	disk := newSimDisk(t)
 	s := disk.open(Options{MaxRecords: 1})
 	disk.failing("open", syscall.EMFILE)
-	wantErr(t, s.Append(t.Context(), recs("a")), syscall.EMFILE)
+	wantErr(t, s.Append(t.Context(), Fair, recs("a")), syscall.EMFILE)
 	disk.failing("", nil)
 	wantIDs(t, mustAppend(t, s, "a"), []string{"a"})
 	wantIDs(t, drain(t, s), []string{"a"})
@@ -120,7 +120,7 @@ func TestFullDiskIsAFullSpool(t *testing.T) {
 		mustAppend(t, s, "a")
 		disk.failing(op, errENOSPC)
 		for range 3 {
-			err := s.Append(t.Context(), recs("a", "b"))
+			err := s.Append(t.Context(), Fair, recs("a", "b"))
 			wantErr(t, err, ErrFull)
 			wantErr(t, err, syscall.ENOSPC)
 		}
@@ -244,8 +244,8 @@ func TestNothingFollowsABorderThatFailed(t *testing.T) {
 	s := disk.open(Options{MaxRecords: 3})
 	mustAppend(t, s, "a", "b")
 	disk.once("sync", errENOSPC)
-	wantErr(t, s.Append(t.Context(), recs("c", "d")), ErrFull) // two more are too much, and freezing fails
-	mustAppend(t, s, "e")                                      // would still fit
+	wantErr(t, s.Append(t.Context(), Fair, recs("c", "d")), ErrFull) // two more are too much, and freezing fails
+	mustAppend(t, s, "e")                                            // would still fit
 	again := mustOpen(t, Options{Dir: copyDir(t, disk.dir)})
 	wantIDs(t, drain(t, again), []string{"a", "b", "e"})
 	wantIDs(t, drain(t, s), []string{"a", "b", "e"})

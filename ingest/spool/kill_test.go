@@ -39,7 +39,7 @@ func child(dir string) int {
 				// Two goroutines send the same ids, as a sender does that did not see its answer.
 				ids := numbered(fmt.Sprintf("%d-%d-%d-", os.Getpid(), w/2, n), 1+n%4)
 				rs := recs(ids...)
-				if err := s.Append(ctx, rs); err != nil {
+				if err := s.Append(ctx, Fair, rs); err != nil {
 					fmt.Fprintln(os.Stderr, err)
 					os.Exit(1)
 				}
@@ -89,7 +89,7 @@ func TestKill9(t *testing.T) {
 			}
 			rs := recs(id)
 			if len(missing) == 0 && len(id)%7 == 0 {
-				if err := s.Append(t.Context(), rs); err != nil || !rs[0].Duplicate {
+				if err := s.Append(t.Context(), Fair, rs); err != nil || !rs[0].Duplicate {
 					t.Fatalf("round %d: %s is new again, %v", round, id, err)
 				}
 			}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -62,8 +63,14 @@ func mustClose(t *testing.T, s *Spool) {
 // mustAppend stores one record an id in one call and gives the ids that were new.
 func mustAppend(t *testing.T, s *Spool, ids ...string) (fresh []string) {
 	t.Helper()
+	return mustAppendTo(t, s, Fair, ids...)
+}
+
+// mustAppendTo is mustAppend to a lane.
+func mustAppendTo(t *testing.T, s *Spool, lane Lane, ids ...string) (fresh []string) {
+	t.Helper()
 	rs := recs(ids...)
-	if err := s.Append(t.Context(), rs); err != nil {
+	if err := s.Append(t.Context(), lane, rs); err != nil {
 		t.Fatal(err)
 	}
 	for i, r := range rs {
@@ -102,7 +109,8 @@ func content(g *Segment) (ids []string) {
 func empty(s *Spool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.frozen() == nil && s.first.IsZero()
+	_, costs, _ := s.heads(time.Now(), 0, true)
+	return costs == [queues]int{}
 }
 
 // drain takes everything that can be handed out, and does not finish it.

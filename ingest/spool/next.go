@@ -1,6 +1,7 @@
 package spool
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -25,45 +26,30 @@ type Segment struct {
 	data    *[]byte
 }
 
-// Next waits for a segment and hands it out, the oldest first. It freezes the one that is being filled when that is
-// minAge old, counted from its first record, and nothing older waits: a busy caller gets large batches and an idle one
-// small ones. Many may be out at once and be done in any order.
+// Next waits for a segment and hands it out. It takes turns between what came to the fair lane within
+// Options.LateAfter, what has waited there for longer, and the overflow lane, see Weigh; in each the oldest comes
+// first. It freezes the one that is being filled when that is minAge old, counted from its first record, and nothing
+// older of its kind waits: a busy caller gets large batches and an idle one small ones. Many may be out at once and be
+// done in any order.
 //
 // An error other than the context's, ErrClosed or Err's concerns one segment or a full disk: call again, after a
 // pause. A segment whose bytes don't match their checksum any more is moved aside, so that those behind it move on.
 func (s *Spool) Next(ctx context.Context, minAge time.Duration) (*Segment, error) {
 	for {
 		s.mu.Lock()
-		if g := s.frozen(); g != nil && !s.closed {
-			g.out = true
-			s.mu.Unlock()
-			return s.load(g)
-		}
-		err := s.refused
-		s.refused = nil
-		switch {
-		case s.closed:
-			err = ErrClosed
-		case s.broken != nil:
-			err = s.broken
-		}
-		if err != nil {
-			s.mu.Unlock()
-			return nil, err
-		}
-		var due <-chan time.Time
-		if !s.first.IsZero() {
-			wait := minAge - time.Since(s.first)
-			s.freeze = s.freeze || wait <= 0
-			if s.freeze {
-				s.signal()
-			} else {
-				due = time.After(wait)
-			}
-		}
+		g, wait, err := s.choose(time.Now(), minAge)
 		changed := s.changed
 		s.mu.Unlock()
-
+		switch {
+		case err != nil:
+			return nil, err
+		case g != nil:
+			return s.load(g)
+		}
+		var due <-chan time.Time
+		if wait > 0 {
+			due = time.After(wait)
+		}
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
@@ -73,14 +59,29 @@ func (s *Spool) Next(ctx context.Context, minAge time.Duration) (*Segment, error
 	}
 }
 
-// frozen is the oldest segment that is not handed out. s.mu is held.
-func (s *Spool) frozen() *Segment {
-	for _, g := range s.live {
-		if !g.out {
-			return g
-		}
+// choose takes the segment whose turn it is. Where that is an active one it has it frozen, and where there is none
+// it tells how long to wait for one, 0 for a change. After a freeze that was not possible whatever is frozen already
+// goes first, because only that can make room. s.mu is held.
+func (s *Spool) choose(now time.Time, minAge time.Duration) (g *Segment, wait time.Duration, err error) {
+	if s.closed {
+		return nil, 0, ErrClosed
 	}
-	return nil
+	err = cmp.Or(s.broken, s.refused)
+	s.refused = nil
+	heads, costs, wait := s.heads(now, minAge, err == nil)
+	q := s.turns.next(&costs)
+	if q < 0 {
+		return nil, wait, err
+	}
+	g = heads[q].segment
+	if g == nil {
+		s.lines[heads[q].lane].freeze = true
+		s.signal()
+		return nil, 0, nil
+	}
+	g.out = true
+	s.turns.take(q, costs[q])
+	return g, 0, nil
 }
 
 // load reads a segment that is about to be handed out.
@@ -115,9 +116,14 @@ func (s *Spool) setAside(g *Segment) error {
 func (s *Spool) forget(g *Segment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.live = slices.DeleteFunc(s.live, func(l *Segment) bool { return l == g })
+	line := &s.lines[g.head.lane]
+	line.live = slices.DeleteFunc(line.live, func(l *Segment) bool { return l == g })
 	s.used.Add(-g.bytes)
+	s.waiting.Add(-int64(g.records))
 }
+
+// Lane is the one its records came in.
+func (g *Segment) Lane() Lane { return g.head.lane }
 
 // Len is the number of records.
 func (g *Segment) Len() int { return g.records }

@@ -24,7 +24,7 @@ func TestConcurrentDuplicates(t *testing.T) {
 		wg.Go(func() {
 			for n := range rounds {
 				rs := recs(fmt.Sprintf("one-%03d", n), fmt.Sprintf("two-%03d", n))
-				if err := s.Append(t.Context(), rs); err != nil {
+				if err := s.Append(t.Context(), Fair, rs); err != nil {
 					t.Error(err)
 				}
 				for _, r := range rs {
@@ -66,11 +66,11 @@ func TestDuplicateWaitsForItsOriginal(t *testing.T) {
 		mustAppend(t, s, "a")
 		release := disk.hold()
 		blocked := make(chan error)
-		go func() { blocked <- s.Append(context.WithoutCancel(t.Context()), recs("b")) }()
+		go func() { blocked <- s.Append(context.WithoutCancel(t.Context()), Fair, recs("b")) }()
 		disk.waitHeld()
 		answers := make(chan error)
 		for range 3 { // all three wait in the next group
-			go func() { answers <- s.Append(context.WithoutCancel(t.Context()), recs("c")) }()
+			go func() { answers <- s.Append(context.WithoutCancel(t.Context()), Fair, recs("c")) }()
 		}
 		waitQueued(s, 3)
 		select {
@@ -111,7 +111,7 @@ func TestQuotaWithinAGroup(t *testing.T) {
 	s := disk.open(Options{MaxBytes: 3 * (frameHead + recordHead + 1)})
 	release := disk.hold()
 	answers := make(chan error)
-	send := func(id string) { answers <- s.Append(context.WithoutCancel(t.Context()), recs(id)) }
+	send := func(id string) { answers <- s.Append(context.WithoutCancel(t.Context()), Fair, recs(id)) }
 	go send("a")
 	disk.waitHeld()
 	for _, id := range []string{"b", "c", "d", "e"} {
@@ -187,7 +187,7 @@ func TestEverythingAtOnce(t *testing.T) {
 				if n%5 == 0 {
 					go cancel()
 				}
-				err := s.Append(ctx, recs(ids...))
+				err := s.Append(ctx, Fair, recs(ids...))
 				cancel()
 				switch {
 				case err == nil:

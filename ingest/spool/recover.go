@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"leadline"
 )
@@ -42,13 +41,11 @@ func open(opts Options, opener opener) (*Spool, error) {
 		files:    seenFiles{dir: opts.Dir, span: opts.Window / buckets, open: opener},
 	}
 	s.buffers.New = func() any { return new([]byte) }
-	c := &committer{spool: s, seen: newSeen(s.files.bucketOf(time.Now()))}
+	s.turns.weigh(1, 1)
+	c := newCommitter(s)
 	if err := errors.Join(c.recover(opener), s.pool.reserve()); err != nil {
-		errs := []error{err, s.pool.close(), unlock(lock)}
-		for _, g := range s.live {
-			errs = append(errs, g.slot.Close())
-		}
-		return nil, fmt.Errorf("open spool %s: %w", opts.Dir, errors.Join(errs...))
+		err = errors.Join(err, s.pool.close(), unlock(lock), s.closeSegments())
+		return nil, fmt.Errorf("open spool %s: %w", opts.Dir, err)
 	}
 	go c.run()
 	return s, nil
@@ -76,15 +73,20 @@ func (c *committer) recover(opener opener) error {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	slices.SortFunc(s.live, func(a, b *Segment) int { return cmp.Compare(a.head.sequence, b.head.sequence) })
-	for _, g := range s.live {
-		s.used.Add(g.bytes)
-		c.seq = max(c.seq, g.head.sequence+1)
+	segments := 0
+	for i := range s.lines {
+		live := s.lines[i].live
+		slices.SortFunc(live, func(a, b *Segment) int { return cmp.Compare(a.head.sequence, b.head.sequence) })
+		for _, g := range live {
+			s.used.Add(g.bytes)
+			s.waiting.Add(int64(g.records))
+			c.seq = max(c.seq, g.head.sequence+1)
+		}
+		segments += len(live)
 	}
-	s.keyCount.Store(int64(c.seen.count))
-	s.keyMemory.Store(c.seen.bytes())
-	if len(s.live) > 0 {
-		s.opts.Log.Info("spool has segments from before", "segments", len(s.live), "bytes", s.used.Load(), "oldest", s.live[0].head.created)
+	c.account()
+	if segments > 0 {
+		s.opts.Log.Info("spool has segments from before", "segments", segments, "records", s.Waiting(), "bytes", s.Used(), "oldest", s.OldestAge())
 	}
 	return nil
 }
@@ -113,7 +115,8 @@ func (c *committer) recoverFile(name string, opener opener, data *[]byte) error 
 	case g == nil:
 		return c.spool.pool.put(slot)
 	default:
-		c.spool.live = append(c.spool.live, g)
+		line := &c.spool.lines[g.head.lane]
+		line.live = append(line.live, g)
 	}
 	return nil
 }

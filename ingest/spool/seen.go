@@ -85,6 +85,12 @@ func (s *seen) remove(key *leadline.Key) {
 	}
 }
 
+// has reports whether a key is known.
+func (s *seen) has(key *leadline.Key) bool {
+	sh, k := s.place(key)
+	return s.live[s.find(sh, k).epoch()]
+}
+
 func (s *seen) place(key *leadline.Key) (*shard, entry) {
 	return &s.shards[key[15]], entry{binary.LittleEndian.Uint64(key[:]), binary.LittleEndian.Uint64(key[8:]) & keyBits}
 }

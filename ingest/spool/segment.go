@@ -16,7 +16,8 @@ import (
 
 // A segment file, numbers little endian:
 //
-//	   0  header  8 magic, 4 version, 4 crc, 8 sequence, 8 created (Unix µs), 16 salt
+//	   0  header  8 magic, 4 version, 4 crc, 8 sequence, 8 created (Unix µs), 16 salt,
+//	           1 lane, 7 zero
 //	 512  seal    4 crc, 4 records, 8 bytes of frames, 4 chain, 4 zero; written when the segment is frozen
 //	4096  frames  4 crc, 4 length, payload: records of 16 key, 4 length, data
 //
@@ -24,13 +25,13 @@ import (
 // the header's too. The header's covers a random salt, so nothing of the file's earlier life fits. Header and seal
 // stand in sectors of their own: a sector is written whole or not at all.
 const (
-	headerBytes = 48
+	headerBytes = 56
 	sealAt      = 512
 	sealBytes   = 24
 	framesAt    = 4096
 	frameHead   = 8
 	recordHead  = 20
-	version     = 1
+	version     = 2 // 1 had no lanes
 
 	maxFrame = 1 << 30
 )
@@ -43,13 +44,14 @@ var (
 // header begins a segment. The salt makes every segment unique, so that even a sequence number that a crash made the
 // spool use twice gives another token.
 type header struct {
+	lane     Lane
 	sequence uint64
 	created  time.Time // when the first record came
 	salt     [16]byte
 }
 
-func newHeader(sequence uint64, created time.Time) header {
-	h := header{sequence: sequence, created: created}
+func newHeader(lane Lane, sequence uint64, created time.Time) header {
+	h := header{lane: lane, sequence: sequence, created: created}
 	rand.Read(h.salt[:]) // never fails since Go 1.24
 	return h
 }
@@ -61,6 +63,7 @@ func (h *header) encode() []byte {
 	binary.LittleEndian.PutUint64(b[16:], h.sequence)
 	binary.LittleEndian.PutUint64(b[24:], uint64(h.created.UnixMicro()))
 	copy(b[32:], h.salt[:])
+	b[48] = byte(h.lane)
 	binary.LittleEndian.PutUint32(b[12:], crc32.Checksum(b[16:], castagnoli))
 	return b
 }
@@ -85,6 +88,9 @@ func parseHeader(b []byte) (h header, live bool, err error) {
 	h.sequence = binary.LittleEndian.Uint64(b[16:])
 	h.created = time.UnixMicro(int64(binary.LittleEndian.Uint64(b[24:])))
 	copy(h.salt[:], b[32:])
+	if h.lane = Lane(b[48]); h.lane >= lanes {
+		return h, false, fmt.Errorf("%w: there is no lane %d", ErrCorrupt, h.lane)
+	}
 	return h, true, nil
 }
 

@@ -222,7 +222,7 @@ func FuzzVerify(f *testing.F) {
 }
 
 func FuzzSegmentFile(f *testing.F) {
-	h := newHeader(3, time.UnixMicro(1_000_000))
+	h := newHeader(Fair, 3, time.UnixMicro(1_000_000))
 	key := keyOf("a")
 	frame := appendRecord(beginFrame(nil), &key, []byte("a"))
 	e := extent{int64(len(frame)), 1, endFrame(frame, h.chain())}

@@ -28,17 +28,21 @@ var (
 
 // Options say where a spool lives and how much it holds. Zero means the default.
 type Options struct {
-	Dir          string
-	SegmentBytes int64         // a segment is frozen at this size; default 64 MiB
-	MaxRecords   int           // or at so many records; default 50,000
-	MaxBytes     int64         // of all records that are not done; default 4 GiB
-	Window       time.Duration // for so long a key is remembered; default 48 h
-	Log          *slog.Logger
+	Dir             string
+	SegmentBytes    int64         // a segment is frozen at this size; default 64 MiB
+	MaxRecords      int           // or at so many records; default 50,000
+	OverflowRecords int           // the same in the overflow lane: few, so that the fair lane waits little; default 10,000
+	LateAfter       time.Duration // a segment of that age takes turns with the fresh ones, see Next; default 5 s
+	MaxBytes        int64         // of all records that are not done; default 4 GiB
+	Window          time.Duration // for so long a key is remembered; default 48 h
+	Log             *slog.Logger
 }
 
 func (o Options) withDefaults() (Options, error) {
 	o.SegmentBytes = cmp.Or(o.SegmentBytes, 64<<20)
 	o.MaxRecords = cmp.Or(o.MaxRecords, 50_000)
+	o.OverflowRecords = cmp.Or(o.OverflowRecords, 10_000)
+	o.LateAfter = cmp.Or(o.LateAfter, 5*time.Second)
 	o.MaxBytes = cmp.Or(o.MaxBytes, 4<<30)
 	o.Window = cmp.Or(o.Window, 48*time.Hour)
 	if o.Log == nil {
@@ -47,8 +51,10 @@ func (o Options) withDefaults() (Options, error) {
 	switch {
 	case o.Dir == "":
 		return o, errors.New("spool needs a folder")
-	case o.SegmentBytes < 0, o.MaxRecords < 0, o.MaxBytes < 0:
+	case o.SegmentBytes < 0, o.MaxRecords < 0, o.OverflowRecords < 0, o.MaxBytes < 0:
 		return o, errors.New("spool sizes can't be negative")
+	case o.LateAfter < 0:
+		return o, errors.New("spool LateAfter can't be negative")
 	case o.Window < time.Minute:
 		return o, fmt.Errorf("spool window %v is too short: at least a minute", o.Window)
 	}
@@ -67,8 +73,8 @@ type Spool struct {
 	opts Options
 	lock *os.File
 	pool *pool
-	used atomic.Int64 // bytes of frames that are not done
 
+	used, waiting       atomic.Int64 // bytes of frames and records that are not done
 	keyCount, keyMemory atomic.Int64
 
 	mu       sync.Mutex
@@ -76,11 +82,10 @@ type Spool struct {
 	done     chan struct{} // closed when those are answered
 	wake     chan struct{} // calls the committer
 	changed  chan struct{} // closed and replaced when Next should look again
-	live     []*Segment    // frozen and not done, oldest first; after Close also the active one
-	first    time.Time     // of the active segment's first record; zero where it has none
-	freeze   bool          // Next wants the active segment
-	refused  error         // why a freeze that Next asked for was not possible
-	broken   error         // for good: nothing can be appended any more
+	lines    [lanes]line
+	turns    turns
+	refused  error // why a freeze that Next asked for was not possible
+	broken   error // for good: nothing can be appended any more
 	closed   bool
 	finished chan struct{} // closed when the committer has ended
 
@@ -94,7 +99,9 @@ type Spool struct {
 
 // call is one Append on its way through the committer.
 type call struct {
+	lane  Lane
 	recs  []Record
+	fresh int // of them are no duplicates; the committer's
 	err   error
 	state atomic.Int32
 }
@@ -107,14 +114,17 @@ const (
 
 var callPool = sync.Pool{New: func() any { return new(call) }}
 
-// Append stores the records that are not there yet and returns when all of them are durable: after an fsync that it
+// Append stores, in a lane, the records that are not there yet and returns when all of them are durable: after an fsync that it
 // shares with every other Append of that moment. The records of one call are stored whole or not at all, also in a
 // power cut. A record whose key is there already is marked Duplicate.
 //
 // When it returns an error nothing was acknowledged, and the keys may come again: ErrFull, ErrClosed, the context's
 // (only while the call still waits for its turn: nothing was stored), or a write error, after which a crash may still
 // bring the records back.
-func (s *Spool) Append(ctx context.Context, recs []Record) error {
+func (s *Spool) Append(ctx context.Context, lane Lane, recs []Record) error {
+	if lane >= lanes {
+		return fmt.Errorf("append to lane %d: there are %d", lane, lanes)
+	}
 	if len(recs) == 0 {
 		return nil
 	}
@@ -122,7 +132,7 @@ func (s *Spool) Append(ctx context.Context, recs []Record) error {
 		return err
 	}
 	c := callPool.Get().(*call)
-	c.recs = recs
+	c.lane, c.recs = lane, recs
 	c.state.Store(waiting)
 
 	s.mu.Lock()
@@ -175,6 +185,12 @@ func (s *Spool) notify() {
 	s.changed = make(chan struct{})
 }
 
+// Waiting is the number of records that are acknowledged and not done.
+func (s *Spool) Waiting() int64 { return s.waiting.Load() }
+
+// Used is the bytes that they take.
+func (s *Spool) Used() int64 { return s.used.Load() }
+
 // Fill is how much of Options.MaxBytes is used, 0…1.
 func (s *Spool) Fill() float64 { return float64(s.used.Load()) / float64(s.opts.MaxBytes) }
 
@@ -182,14 +198,13 @@ func (s *Spool) Fill() float64 { return float64(s.used.Load()) / float64(s.opts.
 func (s *Spool) OldestAge() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	oldest := s.first
-	if len(s.live) > 0 {
-		oldest = s.live[0].head.created
+	var age time.Duration
+	for i := range s.lines {
+		if oldest := s.lines[i].oldest(); !oldest.IsZero() {
+			age = max(age, time.Since(oldest))
+		}
 	}
-	if oldest.IsZero() {
-		return 0
-	}
-	return max(0, time.Since(oldest))
+	return age
 }
 
 // KeyCount is the number of keys in memory.
@@ -206,6 +221,16 @@ func (s *Spool) Err() error {
 	return s.broken
 }
 
+func (s *Spool) closeSegments() error {
+	var errs []error
+	for i := range s.lines {
+		for _, g := range s.lines[i].live {
+			errs = append(errs, g.slot.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // Close answers the calls that wait and lets the folder go. Segments that are handed out and not done come again
 // after the next Open.
 func (s *Spool) Close() error {
@@ -220,9 +245,7 @@ func (s *Spool) Close() error {
 		s.doneMu.Lock()
 		defer s.doneMu.Unlock()
 		errs := []error{s.files.close(), s.pool.close()}
-		for _, g := range s.live {
-			errs = append(errs, g.slot.Close())
-		}
+		errs = append(errs, s.closeSegments())
 		s.closeErr = errors.Join(append(errs, unlock(s.lock))...)
 	})
 	return s.closeErr

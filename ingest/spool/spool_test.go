@@ -1,6 +1,7 @@
 package spool
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"path/filepath"
@@ -41,7 +42,7 @@ func TestZeroKeyIsNeverADuplicate(t *testing.T) {
 	s := mustOpen(t, Options{Dir: t.TempDir()})
 	rs := []Record{{Data: []byte("x")}, {Data: []byte("x")}, {Data: nil}}
 	for range 2 {
-		if err := s.Append(t.Context(), rs); err != nil {
+		if err := s.Append(t.Context(), Fair, rs); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -94,7 +95,7 @@ func TestTokenAndBorderSurvive(t *testing.T) {
 func TestSameRecordsOtherToken(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	a, b := newHeader(1, now), newHeader(1, now)
+	a, b := newHeader(Fair, 1, now), newHeader(Fair, 1, now)
 	if e := (extent{}); token(&a, e) == token(&b, e) || a.chain() == b.chain() {
 		t.Fatal("the second would be taken for a retry of the first")
 	}
@@ -175,11 +176,11 @@ func TestQuota(t *testing.T) {
 		t.Errorf("fill %v", s.Fill())
 	}
 	mustAppend(t, s, "b")
-	wantErr(t, s.Append(t.Context(), recs("c")), ErrFull)
-	wantErr(t, s.Append(t.Context(), recs("a", "c")), ErrFull)
+	wantErr(t, s.Append(t.Context(), Fair, recs("c")), ErrFull)
+	wantErr(t, s.Append(t.Context(), Fair, recs("a", "c")), ErrFull)
 	wantIDs(t, mustAppend(t, s, "a", "b"), nil)
 	g := mustNext(t, s)
-	wantErr(t, s.Append(t.Context(), recs("c")), ErrFull)
+	wantErr(t, s.Append(t.Context(), Fair, recs("c")), ErrFull)
 	wantIDs(t, content(g), []string{"a", "b"})
 	mustDone(t, g)
 	if s.Fill() != 0 || s.OldestAge() != 0 {
@@ -262,7 +263,7 @@ func TestClose(t *testing.T) {
 	mustClose(t, s)
 	mustClose(t, s)
 	wantErr(t, <-waits, ErrClosed)
-	wantErr(t, s.Append(t.Context(), recs("b")), ErrClosed)
+	wantErr(t, s.Append(t.Context(), Fair, recs("b")), ErrClosed)
 	_, err := s.Next(t.Context(), 0)
 	wantErr(t, err, ErrClosed)
 	wantErr(t, g.Done(), ErrClosed)
@@ -272,15 +273,15 @@ func TestCancelledAppendStoresNothing(t *testing.T) {
 	t.Parallel()
 	disk := newSimDisk(t)
 	s := disk.open(Options{})
-	wantErr(t, s.Append(cancelled(t), recs("a")), context.Canceled)
+	wantErr(t, s.Append(cancelled(t), Fair, recs("a")), context.Canceled)
 
 	release := disk.hold() // the committer hangs in its next sync
 	first := make(chan error)
-	go func() { first <- s.Append(context.WithoutCancel(t.Context()), recs("b")) }()
+	go func() { first <- s.Append(context.WithoutCancel(t.Context()), Fair, recs("b")) }()
 	disk.waitHeld()
 	ctx, cancel := context.WithCancel(t.Context())
 	second := make(chan error)
-	go func() { second <- s.Append(ctx, recs("c", "b")) }()
+	go func() { second <- s.Append(ctx, Fair, recs("c", "b")) }()
 	waitQueued(s, 1)
 	cancel()
 	wantErr(t, <-second, context.Canceled)
@@ -304,12 +305,14 @@ func TestOpenRefuses(t *testing.T) {
 			t.Fatalf("got %v, want %q", err, want)
 		}
 	}
-	held, strange, newer := t.TempDir(), t.TempDir(), t.TempDir()
+	held, strange, newer, older := t.TempDir(), t.TempDir(), t.TempDir(), t.TempDir()
 	mustOpen(t, Options{Dir: held})
-	h := newHeader(1, time.Now())
+	h := newHeader(Fair, 1, time.Now())
 	b := h.encode()
 	b[8] = version + 1
-	for path, b := range map[string][]byte{filepath.Join(strange, "seen-x.keys"): nil, filepath.Join(newer, "1.segment"): b} {
+	old := bytes.Clone(b)
+	old[8] = 1
+	for path, b := range map[string][]byte{filepath.Join(strange, "seen-x.keys"): nil, filepath.Join(newer, "1.segment"): b, filepath.Join(older, "1.segment"): old} {
 		if err := os.WriteFile(path, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -319,7 +322,8 @@ func TestOpenRefuses(t *testing.T) {
 	f(Options{Dir: t.TempDir(), Window: time.Second}, "at least a minute")
 	f(Options{Dir: held}, "held by another process")
 	f(Options{Dir: strange}, "not a file of this spool")
-	f(Options{Dir: newer}, "segment has format 2, this program knows 1")
+	f(Options{Dir: newer}, "segment has format 3, this program knows 2")
+	f(Options{Dir: older}, "segment has format 1, this program knows 2")
 	f(Options{Dir: filepath.Join(newer, "1.segment")}, "not a directory")
 }
 
