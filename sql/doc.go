@@ -4,10 +4,11 @@
 // migrations/NNN_name.sql are applied once each, in the order of their numbers, by store.Migrate. Three words in them
 // depend on where they run:
 //
-//	              one server    cluster "main"
-//	{engine}      MergeTree     ReplicatedMergeTree
-//	{on_cluster}                ON CLUSTER 'main'
-//	events{local} events        events_local
+//	                      one server            cluster "main"
+//	{engine}              MergeTree             ReplicatedMergeTree
+//	{engine:Aggregating}  AggregatingMergeTree  ReplicatedAggregatingMergeTree
+//	{on_cluster}                                ON CLUSTER 'main'
+//	events{local}         events                events_local
 //
 // A statement that names {cluster} is left out on one server. That is all that a cluster takes: the data lives in
 // replicated …_local tables, and the table's plain name is a Distributed one over them.

@@ -54,6 +54,9 @@ func migrations(fsys fs.FS) ([]Migration, error) {
 	return all, nil
 }
 
+// engineWord is {engine} or, for one of MergeTree's relatives, {engine:Aggregating}.
+var engineWord = regexp.MustCompile(`\{engine(?::([A-Za-z]+))?\}`)
+
 var clusterName = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
 
 // Statements returns the migration's statements in order, ready to be sent to a single server (cluster "") or to any
@@ -62,10 +65,11 @@ func (m Migration) Statements(cluster string) ([]string, error) {
 	if cluster != "" && !clusterName.MatchString(cluster) {
 		return nil, fmt.Errorf("cluster name %q: only letters, digits, _, . and - are allowed", cluster)
 	}
-	words := strings.NewReplacer("{engine}", "MergeTree", " {on_cluster}", "", "{local}", "")
+	engine := "${1}MergeTree"
+	words := strings.NewReplacer(" {on_cluster}", "", "{local}", "")
 	if cluster != "" {
-		words = strings.NewReplacer("{engine}", "ReplicatedMergeTree", "{on_cluster}", "ON CLUSTER '"+cluster+"'",
-			"{local}", "_local", "{cluster}", "'"+cluster+"'")
+		engine = "Replicated" + engine
+		words = strings.NewReplacer("{on_cluster}", "ON CLUSTER '"+cluster+"'", "{local}", "_local", "{cluster}", "'"+cluster+"'")
 	}
 	parts, err := Split(m.SQL)
 	if err != nil {
@@ -73,7 +77,8 @@ func (m Migration) Statements(cluster string) ([]string, error) {
 	}
 	var out []string
 	for _, s := range parts {
-		if s = words.Replace(s); !strings.Contains(s, "{cluster}") {
+		s = words.Replace(engineWord.ReplaceAllString(s, engine))
+		if !strings.Contains(s, "{cluster}") {
 			out = append(out, s)
 		}
 	}

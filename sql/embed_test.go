@@ -56,6 +56,9 @@ func TestStatements(t *testing.T) {
 	}
 	f("", "CREATE TABLE a\nENGINE = MergeTree")
 	f("main", "CREATE TABLE a_local ON CLUSTER 'main'\nENGINE = ReplicatedMergeTree", "CREATE TABLE a ON CLUSTER 'main' ENGINE = Distributed('main', a_local)")
+	m.SQL = "CREATE TABLE a ENGINE = {engine:Aggregating}; CREATE TABLE b ENGINE = {engine:Summing}(n); SELECT {engine}, '{engine:}'"
+	f("", "CREATE TABLE a ENGINE = AggregatingMergeTree", "CREATE TABLE b ENGINE = SummingMergeTree(n)", "SELECT MergeTree, '{engine:}'")
+	f("main", "CREATE TABLE a ENGINE = ReplicatedAggregatingMergeTree", "CREATE TABLE b ENGINE = ReplicatedSummingMergeTree(n)", "SELECT ReplicatedMergeTree, '{engine:}'")
 	if _, err := m.Statements("a'b"); err == nil {
 		t.Error("no error for a cluster's name with a quote")
 	}

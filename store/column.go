@@ -2,7 +2,6 @@ package store
 
 import (
 	"encoding/binary"
-	"time"
 
 	"github.com/ClickHouse/ch-go/proto"
 )
@@ -95,12 +94,16 @@ func (c *list[C]) Reset() {
 // converted by the server and never misread.
 type (
 	minutes struct{ proto.ColUInt32 }
+	days    struct{ proto.ColUInt16 }
 	millis  struct{ proto.ColInt64 }
 	micros  struct{ proto.ColInt64 }
 )
 
 // Type is part of proto.ColInput.
 func (c *minutes) Type() proto.ColumnType { return "DateTime('UTC')" }
+
+// Type is part of proto.ColInput.
+func (c *days) Type() proto.ColumnType { return "Date" }
 
 // Type is part of proto.ColInput.
 func (c *millis) Type() proto.ColumnType { return "DateTime64(3, 'UTC')" }
@@ -110,19 +113,3 @@ func (c *micros) Type() proto.ColumnType { return "DateTime64(6, 'UTC')" }
 
 func (c *minutes) addMicros(us int64) { c.Append(uint32(us / 60e6 * 60)) }
 func (c *millis) addMicros(us int64)  { c.Append(us / 1e3) }
-
-// lastMicro is the end of the time that ClickHouse's DateTime can hold.
-var lastMicro = time.Date(2106, 2, 7, 6, 28, 15, 999_999_000, time.UTC).UnixMicro()
-
-// microsOf is t in microseconds since 1970, moved to the nearest time that every time column can hold: ClickHouse
-// wraps what lies outside around without a word (the year 9999 becomes 1815).
-func microsOf(t time.Time) int64 {
-	switch s := t.Unix(); {
-	case s < 0:
-		return 0
-	case s > lastMicro/1e6:
-		return lastMicro
-	default:
-		return t.UnixMicro()
-	}
-}

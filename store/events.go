@@ -2,11 +2,11 @@ package store
 
 import (
 	"net/netip"
-	"time"
 
 	"github.com/ClickHouse/ch-go/proto"
 
 	"leadline"
+	"leadline/latency"
 )
 
 // events holds the columns of one batch for the table events. Its memory is used again for the next batch.
@@ -19,7 +19,7 @@ type events struct {
 	storedAt, receivedAt            micros
 	occurredAt, sentAt              millis
 	partner, bot, campaign          words
-	eventType, schema, source       words
+	eventType, schema, source, lane words
 	country, locale, outcome, hosts words
 	id, leadKey, ipPrefix, payload  texts
 	traceID                         proto.ColFixedStr16
@@ -47,6 +47,7 @@ func newEvents(host string) *events {
 		{Name: "type", Data: &c.eventType},
 		{Name: "schema", Data: &c.schema},
 		{Name: "source", Data: &c.source},
+		{Name: "lane", Data: &c.lane},
 		{Name: "country", Data: &c.country},
 		{Name: "locale", Data: &c.locale},
 		{Name: "outcome", Data: &c.outcome},
@@ -69,20 +70,21 @@ func newEvents(host string) *events {
 
 func (c *events) add(e *leadline.Event) {
 	e2e := c.addSegments(e.Segments)
-	received := microsOf(e.ReceivedAt)
-	stored := min(received+e2e, lastMicro)
+	received := latency.Micros(e.ReceivedAt)
+	stored := min(received+e2e, latency.Last)
 
 	c.minute.addMicros(stored)
 	c.storedAt.Append(stored)
 	c.receivedAt.Append(received)
-	c.occurredAt.addMicros(microsOf(e.OccurredAt))
-	c.sentAt.addMicros(microsOf(e.SentAt))
+	c.occurredAt.addMicros(latency.Micros(e.OccurredAt))
+	c.sentAt.addMicros(latency.Micros(e.SentAt))
 	c.partner.add(e.Partner)
 	c.bot.add(e.Bot)
 	c.campaign.add(e.Campaign)
 	c.eventType.add(e.Type)
 	c.schema.add(e.Schema)
 	c.source.add(e.Source)
+	c.lane.add(e.Lane)
 	c.country.add(e.Country)
 	c.locale.add(e.Locale)
 	c.outcome.add(e.Outcome)
@@ -101,28 +103,22 @@ func (c *events) add(e *leadline.Event) {
 	c.hosts.add(c.host)
 }
 
-// addSegments adds the four parallel arrays and returns the end-to-end time in microseconds, which is their sum: the
-// borders between the segments are cut to microseconds, not each segment, so that nothing is lost in between.
+// addSegments adds the four parallel arrays and returns the end-to-end time in microseconds, which is their sum.
 func (c *events) addSegments(segments []leadline.Segment) int64 {
-	var ns, us int64
-	step := func(d time.Duration) uint64 {
-		ns += int64(max(d, 0))
-		before := us
-		us = ns / 1e3
-		return uint64(us - before)
-	}
+	var way latency.Border
 	for i := range segments {
 		s := &segments[i]
+		wait, work := way.Pass(s)
 		c.stage.of.addAt(i, s.Stage)
-		c.wait.of.Append(step(s.Wait))
-		c.duration.of.Append(step(s.Duration))
+		c.wait.of.Append(wait)
+		c.duration.of.Append(work)
 		c.status.of.addAt(i, string(s.Status))
 	}
 	c.stage.end()
 	c.wait.end()
 	c.duration.end()
 	c.status.end()
-	return us
+	return way.Micros()
 }
 
 // appendPrefix writes the address' network, /24 or /48, and nothing for the zero Addr. Ingest has masked the address

@@ -43,8 +43,9 @@ func migrated(tb testing.TB) (*DB, *chtest.DB) {
 	if _, err := d.Migrate(context.Background()); err != nil {
 		tb.Fatal(err)
 	}
-	db.Exec(tb, "ALTER TABLE events REMOVE TTL")
-	db.Exec(tb, "ALTER TABLE rejected REMOVE TTL")
+	for _, table := range []string{"events", "rejected", "latency_1m", "latency_1h", "resources", "erasures"} {
+		db.Exec(tb, "ALTER TABLE "+table+" REMOVE TTL")
+	}
 	return d, db
 }
 

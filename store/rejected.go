@@ -4,6 +4,7 @@ import (
 	"github.com/ClickHouse/ch-go/proto"
 
 	"leadline"
+	"leadline/latency"
 )
 
 // rejected holds the columns of one batch for the table rejected. Its memory is used again for the next batch.
@@ -13,7 +14,7 @@ type rejected struct {
 	receivedAt                      micros
 	partner, bot, eventType, schema words
 	source, code                    words
-	id, payload                     texts
+	id, leadKey, payload            texts
 	payloadBytes                    proto.ColUInt32
 	pointer, expected, got, nearest list[*texts]
 	rule                            list[*words]
@@ -33,6 +34,7 @@ func newRejected() *rejected {
 		{Name: "type", Data: &c.eventType},
 		{Name: "schema", Data: &c.schema},
 		{Name: "source", Data: &c.source},
+		{Name: "lead_key", Data: &c.leadKey},
 		{Name: "code", Data: &c.code},
 		{Name: "violations.pointer", Data: &c.pointer},
 		{Name: "violations.rule", Data: &c.rule},
@@ -46,13 +48,14 @@ func newRejected() *rejected {
 }
 
 func (c *rejected) add(r *leadline.Rejected) {
-	c.receivedAt.Append(microsOf(r.ReceivedAt))
+	c.receivedAt.Append(latency.Micros(r.ReceivedAt))
 	c.partner.add(r.Partner)
 	c.bot.add(r.Bot)
 	c.id.add(r.ID)
 	c.eventType.add(r.Type)
 	c.schema.add(r.Schema)
 	c.source.add(r.Source)
+	c.leadKey.add(r.LeadKey)
 	c.code.add(r.Code)
 	for i := range r.Violations {
 		v := &r.Violations[i]

@@ -11,6 +11,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"leadline"
+	"leadline/latency"
 )
 
 const (
@@ -80,7 +81,7 @@ func params(in map[string]any) ([]any, error) {
 		switch x := v.(type) {
 		case string, int64, float64, []string:
 		case time.Time:
-			v = time.UnixMicro(max(microsOf(x), firstParam)).UTC()
+			v = time.UnixMicro(max(latency.Micros(x), firstParam)).UTC()
 		default:
 			return nil, fmt.Errorf("parameter %s: a %T cannot be one", name, v)
 		}

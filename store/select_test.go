@@ -13,6 +13,7 @@ import (
 
 	"leadline"
 	"leadline/internal/chtest"
+	"leadline/latency"
 )
 
 func selecting(t *testing.T) (*DB, *chtest.DB) {
@@ -112,7 +113,7 @@ func TestSelectParams(t *testing.T) {
 	f("DateTime('UTC')", noon, noon)
 	f("DateTime64(6, 'UTC')", time.Time{}, time.Unix(10_000, 0).UTC())
 	f("DateTime('UTC')", time.Unix(0, 0), time.Unix(10_000, 0).UTC())
-	f("DateTime64(6, 'UTC')", time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), time.UnixMicro(lastMicro).UTC())
+	f("DateTime64(6, 'UTC')", time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), time.UnixMicro(latency.Last).UTC())
 
 	for _, bad := range []any{nil, 1, true, []int64{1}, &micro} {
 		if _, err := d.Select(context.Background(), leadline.Query{Name: "q", SQL: "SELECT 1", Params: map[string]any{"x": bad}}); err == nil || !strings.Contains(err.Error(), "select q: parameter x") {

@@ -85,6 +85,12 @@ func example(name, kind string) any {
 		return int64(60)
 	case strings.HasPrefix(kind, "Array"):
 		return []string{}
+	case name == "partner":
+		return "acme"
+	case name == "id":
+		return "looked-for"
+	case name == "stage":
+		return "e2e"
 	default:
 		return ""
 	}
@@ -95,7 +101,8 @@ func TestQueries(t *testing.T) {
 	t.Parallel()
 	d, _ := migrated(t)
 	b := newRush(1, noon, time.Second).batch(5000)
-	b.Rejected = []leadline.Rejected{{ReceivedAt: noon.Add(time.Hour), Partner: "partner-00", Code: "schema_violation"}}
+	b.Rejected = []leadline.Rejected{{ReceivedAt: noon.Add(time.Hour), Partner: "acme", ID: "looked-for", Code: "schema_violation"}}
+	b.Events[0].Partner, b.Events[0].ID = "acme", "looked-for"
 	if err := d.Write(context.Background(), b); err != nil {
 		t.Fatal(err)
 	}

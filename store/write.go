@@ -14,21 +14,32 @@ import (
 	"leadline"
 )
 
-// writeTimeout bounds one Write: dialing, sending and ClickHouse's answer for both tables.
+// writeTimeout bounds one Write: dialing, sending and ClickHouse's answer for each table.
 const writeTimeout = 2 * time.Minute
 
-// Write stores a batch: its events in events, its rejected items in rejected, each as one block under a token of its
-// own. When it returns nil ClickHouse has all of it.
+// Write stores a batch: its events in events, what their stages took in latency_1m and latency_1h, its rejected items in
+// rejected, each as one block under a token of its own. When it returns nil ClickHouse has all of it.
 //
 // After an error the batch may be stored, in part or not at all: call Write again with the same token and the same
 // records until it returns nil, and there is one copy of each, also when the records' timings, countries and outcomes
-// have changed in between. ClickHouse remembers the last 10,000 tokens of a table. Permanent tells the errors for which
+// have changed in between. (The first copy stays: a rollup may then count an event under the minute of one try while
+// its row has the stored_at of another, but never twice.) ClickHouse remembers the last 10,000 tokens of a table. Permanent tells the errors for which
 // calling again is no use. Write keeps nothing of the batch.
 func (d *DB) Write(ctx context.Context, b *leadline.Batch) error {
 	if b.Token == "" {
 		panic("BUG: a batch without a token would be stored again by a retry")
 	}
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	if err := d.with(ctx, func(ctx context.Context, w *writer) error { return w.write(ctx, b) }); err != nil {
+		return fmt.Errorf("write %d events and %d rejected to ClickHouse: %w", len(b.Events), len(b.Rejected), err)
+	}
+	return nil
+}
+
+// with lends a connected writer. Its error says so where ctx or the DB has ended.
+func (d *DB) with(ctx context.Context, do func(context.Context, *writer) error) error {
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(d.life, cancel)()
 
@@ -37,15 +48,19 @@ func (d *DB) Write(ctx context.Context, b *leadline.Batch) error {
 	case w = <-d.writers:
 		defer func() { d.writers <- w }()
 	case <-ctx.Done():
-		return fmt.Errorf("write to ClickHouse: %w", d.ended(ctx))
+		return d.ended(ctx)
 	}
-	if err := w.write(ctx, d, b); err != nil {
-		if why := d.ended(ctx); why != nil {
-			err = fmt.Errorf("%w: %w", why, err)
-		}
-		return fmt.Errorf("write %d events and %d rejected to ClickHouse: %w", len(b.Events), len(b.Rejected), err)
+	err := w.connect(ctx, d)
+	if err == nil {
+		err = do(ctx, w)
 	}
-	return nil
+	if err == nil {
+		return nil
+	}
+	if why := d.ended(ctx); why != nil {
+		return fmt.Errorf("%w: %w", why, err)
+	}
+	return err
 }
 
 // ended says why ctx is over, and nil when it is not.
@@ -64,23 +79,17 @@ type writer struct {
 	conn     *ch.Client // nil before the first batch and after an error
 	dialed   time.Time
 	events   *events
+	rollup   *rollup
 	rejected *rejected
 }
 
 func newWriter(host string) *writer {
-	return &writer{events: newEvents(host), rejected: newRejected()}
+	return &writer{events: newEvents(host), rollup: newRollup(), rejected: newRejected()}
 }
 
-func (w *writer) write(ctx context.Context, d *DB, b *leadline.Batch) error {
-	if err := w.connect(ctx, d); err != nil {
-		return err
-	}
+func (w *writer) write(ctx context.Context, b *leadline.Batch) error {
 	if len(b.Events) > 0 {
-		defer w.events.input.Reset()
-		for i := range b.Events {
-			w.events.add(&b.Events[i])
-		}
-		if err := w.insert(ctx, "events", b.Token, w.events.input); err != nil {
+		if err := w.writeEvents(ctx, b); err != nil {
 			return err
 		}
 	}
@@ -89,11 +98,27 @@ func (w *writer) write(ctx context.Context, d *DB, b *leadline.Batch) error {
 		for i := range b.Rejected {
 			w.rejected.add(&b.Rejected[i])
 		}
-		if err := w.insert(ctx, "rejected", b.Token, w.rejected.input); err != nil {
-			return err
-		}
+		return w.insert(ctx, "rejected", b.Token, w.rejected.input)
 	}
 	return nil
+}
+
+// writeEvents inserts the events before what they add up to: a rollup never knows an event that no table has.
+func (w *writer) writeEvents(ctx context.Context, b *leadline.Batch) error {
+	defer w.events.input.Reset()
+	defer w.rollup.reset()
+	for i := range b.Events {
+		w.events.add(&b.Events[i])
+		w.rollup.add(&b.Events[i])
+	}
+	if err := w.insert(ctx, "events", b.Token, w.events.input); err != nil {
+		return err
+	}
+	w.rollup.fill()
+	if err := w.insert(ctx, "latency_1m", b.Token, w.rollup.byMin); err != nil {
+		return err
+	}
+	return w.insert(ctx, "latency_1h", b.Token, w.rollup.byHour)
 }
 
 // insert sends one block. After an error the connection is given up: the server may still be reading the block that it
@@ -112,6 +137,7 @@ func (w *writer) insert(ctx context.Context, table, token string, input proto.In
 			{Key: "deduplicate_insert", Value: "enable"}, // overrides the former where the server knows it
 			ch.SettingInt("insert_distributed_sync", 1),  // on a cluster: all shards have it before the answer
 			ch.SettingInt("max_partitions_per_insert_block", 0),
+			ch.SettingInt("optimize_on_insert", 0), // a batch's rollup is summed up already; summing again doubles its cost
 			{Key: "log_comment", Value: "leadline write " + table},
 		},
 	})

@@ -27,7 +27,7 @@ func TestWriteEveryValue(t *testing.T) {
 	d, db := migrated(t)
 	e := leadline.Event{
 		ID: "it's\t\"1\"\n\\", TraceID: [16]byte{0: 1, 15: 255}, Type: "lead.created", Schema: "lead.created/2",
-		Partner: "acme", Bot: "бот", Campaign: "black friday", Source: leadline.SourceTelegram,
+		Partner: "acme", Bot: "бот", Campaign: "black friday", Source: leadline.SourceTelegram, Lane: leadline.LaneOverflow,
 		ReceivedAt: noon.Add(123456*time.Microsecond + 789), OccurredAt: noon.Add(-time.Second - time.Millisecond), SentAt: noon.Add(-time.Second),
 		Attempt: 255, LeadKey: "k", Locale: "pt-BR", IP: netip.MustParseAddr("203.0.113.77"), Country: "BR", Outcome: "qualified",
 		Warnings: []string{"late_event", "unknown_field"}, Payload: []byte(`{"a":"\u0000"}` + "\x00"),
@@ -36,7 +36,7 @@ func TestWriteEveryValue(t *testing.T) {
 	e.Spend("write", 0, time.Minute, leadline.StatusSkipped)
 	r := leadline.Rejected{
 		ReceivedAt: noon, Partner: "acme", Bot: "b", ID: "2", Type: "lead.created", Schema: "lead.created/2", Source: leadline.SourceEvents,
-		Code: "schema_violation", Payload: []byte(`{"x":`),
+		LeadKey: "k", Code: "schema_violation", Payload: []byte(`{"x":`),
 		Violations: []leadline.Violation{{Pointer: "/a/0", Rule: "maximum", Expected: "9", Got: "10"}, {Pointer: "/compaign", Rule: "additionalProperties", Nearest: "campaign"}},
 	}
 	write(t, d, &leadline.Batch{Token: "t", Events: []leadline.Event{e, {ID: "empty"}}, Rejected: []leadline.Rejected{r, {}}})
@@ -54,17 +54,17 @@ func TestWriteEveryValue(t *testing.T) {
 	const epoch, epochMilli, epochMicro = "1970-01-01 00:00:00", "1970-01-01 00:00:00.000", "1970-01-01 00:00:00.000000"
 	f("SELECT * EXCEPT inserted_at REPLACE hex(trace_id) AS trace_id FROM events ORDER BY received_at", []string{
 		epoch, epochMicro, epochMicro, epochMilli, epochMilli,
-		"", "", "", "", "", "", "", "", "", "empty", strings.Repeat("00", 16), "", "", "0", "[]", "", "[]", "[]", "[]", "[]", "0", "ingest-1",
+		"", "", "", "", "", "", "", "", "", "", "empty", strings.Repeat("00", 16), "", "", "0", "[]", "", "[]", "[]", "[]", "[]", "0", "ingest-1",
 	}, []string{
 		"2026-11-21 12:01:00", "2026-11-21 12:01:00.123464", "2026-11-21 12:00:00.123456", "2026-11-21 11:59:58.999", "2026-11-21 11:59:59.000",
-		"acme", "бот", "black friday", "lead.created", "lead.created/2", "telegram", "BR", "pt-BR", "qualified",
+		"acme", "бот", "black friday", "lead.created", "lead.created/2", "telegram", "overflow", "BR", "pt-BR", "qualified",
 		`it\'s\t"1"\n\\`, "01" + strings.Repeat("00", 14) + "FF", "k", "203.0.113.0/24", "255", "['late_event','unknown_field']", `{"a":"\\u0000"}\0`,
 		"['receive','write']", "[3,0]", "[5,60000000]", "['ok','skipped']", "60000008", "ingest-1",
 	})
 	f("SELECT * EXCEPT inserted_at FROM rejected ORDER BY received_at", []string{
-		epochMicro, "", "", "", "", "", "", "", "[]", "[]", "[]", "[]", "[]", "", "0",
+		epochMicro, "", "", "", "", "", "", "", "", "[]", "[]", "[]", "[]", "[]", "", "0",
 	}, []string{
-		"2026-11-21 12:00:00.000000", "acme", "b", "2", "lead.created", "lead.created/2", "events", "schema_violation",
+		"2026-11-21 12:00:00.000000", "acme", "b", "2", "lead.created", "lead.created/2", "events", "k", "schema_violation",
 		"['/a/0','/compaign']", "['maximum','additionalProperties']", "['9','']", "['10','']", "['','campaign']", `{"x":`, "5",
 	})
 }

@@ -1,0 +1,28 @@
+-- Where is my event: the whole way of one event, by the id that its sender gave it. No row: it is not in events, then look
+-- at event_rejected and, for a moment after the 202, at the spool. Two rows: it is stored twice, see duplicate_rows.
+--
+-- Parameters: partner, id.
+-- Cost: the index on id leaves about one granule in a thousand of each part: 5 to 15 ms for 10 million events.
+SELECT
+    received_at,
+    stored_at,
+    type,
+    campaign,
+    bot,
+    source,
+    lane,
+    outcome,
+    country,
+    warnings,
+    stage,
+    wait_us,
+    duration_us,
+    status,
+    e2e_us,
+    lower(hex(trace_id)) AS trace,
+    inserted_at
+FROM events
+WHERE partner = {partner:String}
+  AND id = {id:String}
+ORDER BY stored_at
+LIMIT 10

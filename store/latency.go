@@ -1,0 +1,108 @@
+package store
+
+import (
+	"github.com/ClickHouse/ch-go/proto"
+
+	"leadline"
+	"leadline/latency"
+)
+
+// rollup holds the columns of one batch for latency_1m and latency_1h, which differ in the column of time only: a
+// batch's minutes are few, so its rows by minute do for the hour, and merging sums them.
+type rollup struct {
+	counter latency.Counter
+	byMin   proto.Input
+	byHour  proto.Input
+
+	minute, hour                   minutes
+	day                            days
+	stage, partner, campaign       words
+	events, failed, wait, duration proto.ColUInt64
+	histogram                      histograms
+}
+
+func newRollup() *rollup {
+	c := new(rollup)
+	same := proto.Input{
+		{Name: "day", Data: &c.day},
+		{Name: "stage", Data: &c.stage},
+		{Name: "partner", Data: &c.partner},
+		{Name: "campaign", Data: &c.campaign},
+		{Name: "events", Data: &c.events},
+		{Name: "failed", Data: &c.failed},
+		{Name: "wait_us", Data: &c.wait},
+		{Name: "duration_us", Data: &c.duration},
+		{Name: "histogram", Data: &c.histogram},
+	}
+	c.byMin = append(proto.Input{{Name: "minute", Data: &c.minute}}, same...)
+	c.byHour = append(proto.Input{{Name: "hour", Data: &c.hour}}, same...)
+	return c
+}
+
+func (c *rollup) add(e *leadline.Event) { c.counter.Add(e) }
+
+// fill makes the rows of what was added.
+func (c *rollup) fill() {
+	for r := range c.counter.Rows() {
+		c.minute.Append(r.Minute)
+		c.hour.Append(r.Minute / 3600 * 3600)
+		c.day.Append(uint16(r.Day))
+		c.stage.add(r.Stage)
+		c.partner.add(r.Partner)
+		c.campaign.add(r.Campaign)
+		c.events.Append(r.Events)
+		c.failed.Append(r.Failed)
+		c.wait.Append(r.Wait)
+		c.duration.Append(r.Duration)
+		c.histogram.add(r.Buckets, r.Counts)
+	}
+}
+
+// reset forgets the batch and keeps the memory.
+func (c *rollup) reset() {
+	c.counter.Reset()
+	c.byMin.Reset()
+	c.hour.Reset()
+}
+
+// histograms is a Map column from bucket to events.
+type histograms struct {
+	ends    proto.ColUInt64
+	buckets proto.ColUInt16
+	counts  proto.ColUInt64
+}
+
+func (c *histograms) add(buckets []uint16, counts []uint32) {
+	c.buckets = append(c.buckets, buckets...)
+	for _, n := range counts {
+		c.counts = append(c.counts, uint64(n))
+	}
+	c.ends = append(c.ends, uint64(len(c.buckets)))
+}
+
+// Type is part of proto.ColInput.
+func (c *histograms) Type() proto.ColumnType { return "Map(UInt16, UInt64)" }
+
+// Rows is part of proto.ColInput.
+func (c *histograms) Rows() int { return len(c.ends) }
+
+// EncodeColumn is part of proto.ColInput.
+func (c *histograms) EncodeColumn(b *proto.Buffer) {
+	c.ends.EncodeColumn(b)
+	c.buckets.EncodeColumn(b)
+	c.counts.EncodeColumn(b)
+}
+
+// WriteColumn is part of proto.ColInput.
+func (c *histograms) WriteColumn(w *proto.Writer) {
+	c.ends.WriteColumn(w)
+	c.buckets.WriteColumn(w)
+	c.counts.WriteColumn(w)
+}
+
+// Reset empties the column and keeps its memory.
+func (c *histograms) Reset() {
+	c.ends.Reset()
+	c.buckets.Reset()
+	c.counts.Reset()
+}
