@@ -124,7 +124,7 @@ func BenchmarkDrain(b *testing.B) {
 	bt := &batch{records: newRecords()}
 	b.ReportAllocs()
 	for i := 0; i < b.N; i += 1000 {
-		bt.Events, bt.received = bt.Events[:0], bt.received[:0]
+		bt.empty(1000)
 		for range 1000 {
 			if _, err := bt.records.kind(d.out); err != nil {
 				b.Fatal(err)

@@ -56,6 +56,8 @@ const (
 	CodePartnerMismatch = "partner_mismatch" // 403: an item names another partner than the key's
 	CodeTooManyItems    = "too_many_items"   // 413: more than 10,000
 	CodeSpoolFull       = "spool_full"       // 503: send again after RetryAfter
+	CodeOverloaded      = "overloaded"       // 503: more comes in than ClickHouse takes; send again after RetryAfter
+	CodeOverShare       = "over_share"       // 429: the same, and the partner sends more than its share
 	CodeUnavailable     = "unavailable"      // 503: the spool is closed or its disk fails
 )
 

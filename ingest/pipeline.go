@@ -12,6 +12,7 @@ import (
 	"leadline"
 	"leadline/ingest/enrich"
 	"leadline/ingest/spool"
+	"leadline/limit"
 	"leadline/schema"
 )
 
@@ -32,6 +33,10 @@ type Options struct {
 	Schemas *schema.Registry // nil: payloads are not checked
 	GeoIP   GeoIP            // nil: countries stay unknown
 	Qualify *Rules           // nil: outcomes stay ""
+	Limits  *limit.Limiter   // nil: everybody may send as much as there is room for
+
+	// Suppressed tells the leads of whom nothing may be kept any more; nil: there are none.
+	Suppressed func(partner, leadKey string) bool
 
 	// Pepper is the secret of a partner that turns chat ids into lead keys. It must stay the same for ever: with
 	// another one every lead is another.
@@ -50,7 +55,10 @@ type Pipeline struct {
 	spool    *spool.Spool
 	clock    clock
 	spooled  spooled
+	waits    waits
 	decoders sync.Pool
+
+	admission *admission
 
 	accepted, duplicates, rejected, stored, retries atomic.Int64
 	aside                                           atomic.Int64
@@ -69,6 +77,9 @@ func New(opts Options) (*Pipeline, error) {
 	if opts.Schemas == nil {
 		opts.Schemas = new(schema.Registry)
 	}
+	if opts.Limits == nil {
+		opts.Limits = limit.New(limit.Policy{}, nil)
+	}
 	if opts.Permanent == nil {
 		opts.Permanent = func(error) bool { return false }
 	}
@@ -79,6 +90,7 @@ func New(opts Options) (*Pipeline, error) {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
 	p := &Pipeline{opts: opts, log: opts.Log, spool: opts.Spool, clock: newClock()}
+	p.admission = newAdmission(opts.Spool, opts.Limits, p.clock)
 	p.decoders.New = func() any { return newDecoder(opts.Schemas, opts.Pepper, p.clock) }
 	return p, nil
 }
@@ -130,6 +142,9 @@ func (p *Pipeline) Run(ctx context.Context) error {
 
 // pause waits, or returns false when ctx ends first.
 func pause(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

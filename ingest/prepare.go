@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"runtime"
 	"time"
 
 	"leadline"
@@ -15,8 +16,11 @@ import (
 type batch struct {
 	leadline.Batch
 	segment  *spool.Segment
+	lane     spool.Lane
 	records  *records
 	received []time.Duration // the moment at which each event was received
+	requests []uint64        // the request of this process that each came with, 0: of an earlier one
+	stages   []leadline.Segment
 
 	addrs   []netip.Addr
 	answers []enrich.Result
@@ -67,9 +71,10 @@ func (p *Pipeline) nextSegment(ctx context.Context) (*spool.Segment, error) {
 
 // load decodes the records of a segment.
 func (p *Pipeline) load(b *batch, g *spool.Segment) {
-	b.segment, b.Token = g, g.Token
-	b.Events, b.Rejected, b.received = b.Events[:0], b.Rejected[:0], b.received[:0]
+	b.segment, b.lane, b.Token = g, g.Lane(), g.Token
+	b.empty(g.Len())
 	for data := range g.Records() {
+		giveWay(len(b.Events))
 		kind, err := b.records.kind(data)
 		switch {
 		case err != nil:
@@ -90,30 +95,58 @@ func (p *Pipeline) load(b *batch, g *spool.Segment) {
 	}
 }
 
+// empty makes room for a segment of so many records. All stages stand in one piece of memory: one for each event would
+// double what the collector has to look at.
+func (b *batch) empty(records int) {
+	if records > cap(b.Events) {
+		b.Events = make([]leadline.Event, 0, records)
+		b.stages = make([]leadline.Segment, records*stages)
+		b.received = make([]time.Duration, 0, records)
+		b.requests = make([]uint64, 0, records)
+	}
+	b.Events, b.Rejected, b.received, b.requests = b.Events[:0], b.Rejected[:0], b.received[:0], b.requests[:0]
+}
+
 func (p *Pipeline) loadEvent(b *batch) error {
 	n := len(b.Events)
-	if n < cap(b.Events) {
-		b.Events = b.Events[:n+1] // with the slices of the event that was here before
-	} else {
-		b.Events = append(b.Events, leadline.Event{Segments: make([]leadline.Segment, 0, stages)})
-	}
+	b.Events = b.Events[:n+1] // with the warnings' slice of the event that was here before
 	e := &b.Events[n]
+	e.Segments = b.stages[n*stages : n*stages : (n+1)*stages]
 	s, err := b.records.event(e)
 	if err != nil {
 		b.Events = b.Events[:n]
 		return err
 	}
+	if p.opts.Suppressed != nil && e.LeadKey != "" && p.opts.Suppressed(e.Partner, e.LeadKey) {
+		b.Events = b.Events[:n] // it was acknowledged before its lead asked to be forgotten
+		return nil
+	}
+	if b.lane == spool.Overflow {
+		e.Lane = leadline.LaneOverflow
+	}
 	b.received = append(b.received, p.clock.received(e, s))
 
 	// The stage spool: its wait is what the request's later items took to be checked, its duration the fsync.
 	begin, end := e.Elapsed(), e.Elapsed()
+	request := uint64(0)
 	if s.process == p.clock.process {
+		request = s.request
 		if from, to, ok := p.spooled.of(s.request); ok {
 			begin, end = from, to
 		}
 	}
+	b.requests = append(b.requests, request)
 	spend(e, leadline.StageSpool, begin, end, leadline.StatusOK)
 	return nil
+}
+
+// giveWay lets requests run between two stretches of a batch. A batch is long work on a core, and Go takes a core away
+// after 10 ms at the earliest: on two cores that was what the slowest acknowledgements waited for.
+func giveWay(i int) {
+	const stretch = 64 // events, 0.1 ms
+	if i%stretch == 0 {
+		runtime.Gosched()
+	}
 }
 
 // stages is how many stages an event passes here.
@@ -152,6 +185,7 @@ func (p *Pipeline) qualify(b *batch) {
 	begin := p.clock.now()
 	failed, first := 0, error(nil)
 	for i := range b.Events {
+		giveWay(i)
 		e, status := &b.Events[i], leadline.StatusOK
 		if p.opts.Qualify != nil {
 			var err error

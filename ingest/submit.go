@@ -31,10 +31,10 @@ type Request struct {
 	ReceivedAt  time.Time // when the first byte was handled, from time.Now; zero: now
 	Received    time.Time // when body and key were read; zero: now
 	Itemize     bool      // the receipt lists every item, even where all are ok
-}
+	Wait        bool      // return when ClickHouse has the events too, or when ctx ends: Receipt.Stored says which
 
-// retryAfter is the hint while the spool is full: it frees whole segments, each as ClickHouse takes it.
-const retryAfter = 5 * time.Second
+	telegram bool
+}
 
 // Submit decodes, checks and spools the items of a request and returns when everything that the receipt calls ok, a
 // warning or dropped is durable. Items do not depend on each other. An error is always a *Problem: then no item was
@@ -115,13 +115,30 @@ func (p *Pipeline) keep(ctx context.Context, d *decoder) (leadline.Receipt, erro
 		d.records[i].Data = d.out[from:d.ends[i]]
 		from = d.ends[i]
 	}
-	begin := p.clock.now()
-	if err := p.spool.Append(ctx, spool.Fair, d.records); err != nil {
+	lane, err := p.admission.admit(ctx, d.req, len(d.records))
+	if err != nil {
 		return p.sendAgain(d, err)
 	}
+	var stored *wait
+	if d.req.Wait && p.spool.Fill() < fillShed {
+		stored = p.waits.begin(d.stamp.request)
+		defer p.waits.end(d.stamp.request)
+	}
+	begin := p.clock.now()
+	if err := p.spool.Append(ctx, lane, d.records); err != nil {
+		return p.sendAgain(d, p.notSpooled(err))
+	}
 	p.spooled.note(d.stamp.request, begin-d.stamp.received, p.clock.now()-d.stamp.received)
+	receipt := p.receipt(d)
+	p.admission.spooled(lane, receipt.Accepted+receipt.Rejected)
+	if stored != nil && receipt.Duplicates == 0 { // nobody knows whether a duplicate's first try is stored
+		receipt.Stored = p.waits.until(ctx, stored, receipt.Accepted)
+	}
+	return receipt, nil
+}
 
-	var receipt leadline.Receipt
+// receipt counts what was spooled.
+func (p *Pipeline) receipt(d *decoder) (receipt leadline.Receipt) {
 	special := d.req.Itemize // something to tell about single items
 	for i := range d.verdicts {
 		v := &d.verdicts[i]
@@ -144,20 +161,24 @@ func (p *Pipeline) keep(ctx context.Context, d *decoder) (leadline.Receipt, erro
 	p.accepted.Add(int64(receipt.Accepted))
 	p.duplicates.Add(int64(receipt.Duplicates))
 	p.rejected.Add(int64(receipt.Rejected))
-	return receipt, nil
+	return receipt
 }
 
-// sendAgain is the answer to a request that could not be spooled: all of it is to be sent again.
-func (p *Pipeline) sendAgain(d *decoder, err error) (leadline.Receipt, error) {
-	problem := &Problem{Status: http.StatusServiceUnavailable, RetryAfter: retryAfter, Err: err}
+// notSpooled says in words why the spool did not take a request.
+func (p *Pipeline) notSpooled(err error) *Problem {
+	problem := &Problem{Status: http.StatusServiceUnavailable, Code: CodeUnavailable, Detail: "the events could not be made durable: send again", RetryAfter: time.Second, Err: err}
 	switch {
 	case errors.Is(err, spool.ErrFull):
 		problem.Code, problem.Detail = CodeSpoolFull, "more is waiting for ClickHouse than there is room for: send again later"
+		problem.RetryAfter = p.admission.roomIn()
 	case errors.Is(err, spool.ErrClosed):
-		problem.Code, problem.Detail = CodeUnavailable, "shutting down: send again"
-	default:
-		problem.Code, problem.Detail = CodeUnavailable, "the events could not be made durable: send again"
+		problem.Detail = "shutting down: send again"
 	}
+	return problem
+}
+
+// sendAgain is the answer to a request of which nothing was kept: all of it is to be sent again.
+func (p *Pipeline) sendAgain(d *decoder, problem *Problem) (leadline.Receipt, error) {
 	for i := range d.verdicts {
 		d.verdicts[i] = verdict{id: d.verdicts[i].id, result: leadline.ResultRetry, code: problem.Code}
 	}

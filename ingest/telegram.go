@@ -17,6 +17,7 @@ import (
 // The event's id is tg:<bot>:<update_id>, so a redelivery is a duplicate. Its payload is Leadline's own and is not
 // checked against schemas: names, texts and chat ids are not kept.
 func (p *Pipeline) SubmitTelegram(ctx context.Context, r Request) (leadline.Receipt, error) {
+	r.telegram = true
 	d := p.accept(&r)
 	defer p.release(d)
 	d.start()

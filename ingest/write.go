@@ -89,11 +89,14 @@ func (p *Pipeline) writeUntilDone(ctx context.Context, b *batch, mayGiveUp bool)
 		switch {
 		case err == nil:
 			p.stored.Add(int64(len(b.Events)))
+			p.admission.stored(b.lane, b.segment.Len())
+			p.waits.stored(b.requests)
 			return p.letGo(ctx, b)
 		case ctx.Err() != nil:
 			return ended
 		}
 		p.retries.Add(1)
+		p.admission.failed()
 		permanent := p.opts.Permanent(err)
 		if permanent && mayGiveUp {
 			p.log.Error("ClickHouse refuses a batch: its segment stays on disk and is tried again later; see to the table or the server",
@@ -121,6 +124,7 @@ func (p *Pipeline) try(ctx context.Context, b *batch) error {
 func (p *Pipeline) handOver(b *batch) {
 	begin := p.clock.now()
 	for i := range b.Events {
+		giveWay(i)
 		e := &b.Events[i]
 		if n := len(e.Segments); e.Segments[n-1].Stage == leadline.StageWrite {
 			e.Segments = e.Segments[:n-1]

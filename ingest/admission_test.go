@@ -1,0 +1,117 @@
+package ingest
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"leadline/ingest/spool"
+	"leadline/limit"
+)
+
+// fill lets events gather in the spool of a pipeline that does not run until it is so full.
+func fill(t *testing.T, p *Pipeline, share float64) {
+	t.Helper()
+	data := []byte(strings.Repeat("x", 1000))
+	for p.spool.Fill() < share {
+		if err := p.spool.Append(context.Background(), spool.Fair, []spool.Record{{Data: data}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestLadder(t *testing.T) {
+	t.Parallel()
+	// A burst of 10 and no rate to speak of: under pressure half of it counts.
+	policies := map[string]limit.Policy{"bulk": {Bulk: true}, "bursty": {Rate: 0.001, Burst: 10}, "bursty2": {Rate: 0.001, Burst: 10}}
+	p := start(t, func(o *Options) {
+		o.Spool = openSpool(t, t.TempDir(), func(o *spool.Options) { o.MaxBytes = 1 << 20 })
+		o.Limits = limit.New(limit.Policy{}, policies)
+	})
+	n := 0
+	status := func(partner string, events int) int {
+		t.Helper()
+		var body strings.Builder
+		for range events {
+			n++
+			body.WriteString(with(fmt.Sprintf(`"id":"n%d"`, n)) + "\n")
+		}
+		_, err := p.Submit(context.Background(), Request{Partner: partner, Format: FormatNDJSON, Body: []byte(body.String())})
+		if err == nil {
+			return http.StatusAccepted
+		}
+		x := problem(t, err)
+		if (x.RetryAfter > 0) == (x.Status == http.StatusRequestEntityTooLarge) || x.Receipt.Retry != events {
+			t.Errorf("%s: %+v does not say when to send %d again", partner, x, events)
+		}
+		return x.Status
+	}
+	update := func() error {
+		n++
+		_, err := p.SubmitTelegram(context.Background(), Request{Partner: "any", Bot: "b", Body: fmt.Appendf(nil, `{"update_id":%d,"poll":{}}`, n)})
+		return err
+	}
+	for _, step := range []struct {
+		fill float64
+		want []string // partner, events, status
+	}{
+		{0, []string{"any 1 202", "bulk 1 202", "bursty 4 202", "bursty 4 202", "bursty 4 429", "bursty 11 413"}},
+		{fillSqueeze, []string{"any 1 202", "bulk 1 202", "bursty2 4 202", "bursty2 4 429"}},
+		{fillBulk, []string{"any 1 202", "bulk 1 503"}},
+		{fillFull, []string{"any 1 503", "bulk 1 503"}},
+	} {
+		fill(t, p, step.fill)
+		for _, what := range step.want {
+			var partner string
+			var events, want int
+			if _, err := fmt.Sscan(what, &partner, &events, &want); err != nil {
+				t.Fatal(err)
+			}
+			if got := status(partner, events); got != want {
+				t.Errorf("at %.0f %%: %d events of %s get %d, want %d", 100*step.fill, events, partner, got, want)
+			}
+		}
+		if err := update(); err != nil {
+			t.Errorf("at %.0f %%: an update of Telegram is refused: %v", 100*step.fill, err)
+		}
+	}
+}
+
+func TestWaitIsShed(t *testing.T) {
+	t.Parallel()
+	p := start(t, func(o *Options) {
+		o.Spool = openSpool(t, t.TempDir(), func(o *spool.Options) { o.MaxBytes = 1 << 20 })
+	})
+	fill(t, p, fillShed)
+	r, err := p.Submit(context.Background(), Request{Partner: "acme", Body: []byte(good), Wait: true}) // nobody drains: waiting would last for ever
+	if err != nil || r.Stored || r.Accepted != 1 {
+		t.Errorf("got %+v, %v", r, err)
+	}
+}
+
+func TestWaitUntilStored(t *testing.T) {
+	t.Parallel()
+	m := &memory{}
+	p := start(t, func(o *Options) { o.Writer = m })
+	stop := running(t, p)
+	defer stop()
+	r, err := p.Submit(context.Background(), Request{Partner: "acme", Body: []byte(good), Wait: true})
+	if err != nil || !r.Stored {
+		t.Fatalf("got %+v, %v", r, err)
+	}
+	if events, _ := m.count(); events != 1 {
+		t.Errorf("it returned with %d events stored", events)
+	}
+	r, err = p.Submit(context.Background(), Request{Partner: "acme", Body: []byte(good), Wait: true})
+	if err != nil || r.Stored || r.Duplicates != 1 {
+		t.Errorf("a duplicate: got %+v, %v", r, err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	if r, err = p.Submit(ctx, Request{Partner: "acme", Body: []byte(with(`"id":"late"`)), Wait: true}); err == nil && r.Stored {
+		t.Errorf("with a millisecond to wait: got %+v, %v", r, err)
+	}
+}
