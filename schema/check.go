@@ -39,7 +39,7 @@ func (s *Schema) Check(doc []byte, report func(leadline.Violation)) bool {
 // CheckNext checks the value that is next in sc, as part of the scan that its caller began, and reads it whole. The
 // pointers of the violations begin at that value. Where the text is not JSON it is false and sc.Err says why.
 func (s *Schema) CheckNext(sc *Scanner, report func(leadline.Violation)) bool {
-	c := checker{sc: sc, base: sc.Offset(), report: report, left: maxViolations, quiet: report == nil}
+	c := checker{sc: sc, schema: s, base: sc.Offset(), report: report, left: maxViolations, quiet: report == nil}
 	start := sc.mark()
 	ok := c.value(s.root)
 	if !ok && c.quiet && sc.ok() {
@@ -53,10 +53,14 @@ func (s *Schema) CheckNext(sc *Scanner, report func(leadline.Violation)) bool {
 // scan; else it reads every value to its end, so that all violations are found.
 type checker struct {
 	sc     *Scanner
+	schema *Schema
 	base   int // offset of the document's root
 	report func(leadline.Violation)
 	left   int
 	quiet  bool
+
+	looked bool // for what must not be told
+	secret []stretch
 }
 
 func (c *checker) value(n *node) bool {

@@ -68,12 +68,13 @@ func TestViolations(t *testing.T) {
 
 	f(`{"plan":"pro","amount":5}`)
 	f(`{"plan":["x"],"amount":5.0e1}`)
-	f(`[1]`, leadline.Violation{Rule: "type", Expected: "object", Got: "[1]"})
+	f(`[1]`, leadline.Violation{Rule: "type", Expected: "object"}) // what stands in the place of an object is not told
+	f(`7`, leadline.Violation{Rule: "type", Expected: "object", Got: "7"})
 	f(`{"plan":"pro"}`, leadline.Violation{Pointer: "/amount", Rule: "required", Expected: "a value"})
 	f(`{}`, leadline.Violation{Pointer: "/plan", Rule: "required", Expected: "a value"}, leadline.Violation{Pointer: "/amount", Rule: "required", Expected: "a value"})
 	f(with(`"charge":1`), leadline.Violation{Pointer: "/provider", Rule: "dependentRequired", Expected: "a value, because there is charge"})
-	f(with(`"amuont":{"a":1}`), leadline.Violation{Pointer: "/amuont", Rule: "additionalProperties", Expected: "no field of this name", Got: `{"a":1}`, Nearest: "amount"})
-	f(with(`"zzzzzzz":1`), leadline.Violation{Pointer: "/zzzzzzz", Rule: "additionalProperties", Expected: "no field of this name", Got: `1`})
+	f(with(`"amuont":{"a":1}`), leadline.Violation{Pointer: "/amuont", Rule: "additionalProperties", Expected: "no field of this name", Nearest: "amount"})
+	f(with(`"zzzzzzz":1`), leadline.Violation{Pointer: "/zzzzzzz", Rule: "additionalProperties", Expected: "no field of this name"})
 	f(`{"plan":"Pro","amount":5}`, leadline.Violation{Pointer: "/plan", Rule: "enum", Expected: `one of "pro", "basic", null, true, 7, ["x"]`, Got: `"Pro"`})
 	f(`{"plan":false,"amount":1000000}`,
 		leadline.Violation{Pointer: "/plan", Rule: "enum", Expected: `one of "pro", "basic", null, true, 7, ["x"]`, Got: `false`},
@@ -123,8 +124,9 @@ func TestViolationsAreBounded(t *testing.T) {
 	if got := len(violations(s, "["+strings.Repeat("1,", 99)+"1]")); got != maxViolations {
 		t.Errorf("got %d", got)
 	}
-	got := violations(s, `[{"a":"`+strings.Repeat("ж", 40)+`"}]`)
-	want := []leadline.Violation{{Pointer: "/0", Rule: "type", Expected: "string", Got: `{"a":"` + strings.Repeat("ж", 27) + "…"}}
+	s = compiled(t, `{"items": {"maxLength": 30}}`)
+	got := violations(s, `["`+strings.Repeat("ж", 40)+`"]`)
+	want := []leadline.Violation{{Pointer: "/0", Rule: "maxLength", Expected: "at most 30 characters", Got: `"` + strings.Repeat("ж", 30) + "…"}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

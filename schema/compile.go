@@ -22,20 +22,22 @@ const (
 	groupObject
 	groupArray
 	groupBranch
+	groupPrivate
 )
 
 var keywords = func() map[string]group {
 	m := map[string]group{}
 	for g, list := range map[group]string{
-		groupDoc:    "title description default examples deprecated readOnly writeOnly $comment",
-		groupRoot:   "$schema $id",
-		groupDefs:   "$defs",
-		groupAny:    "type enum const",
-		groupText:   "minLength maxLength pattern format",
-		groupNumber: "minimum maximum exclusiveMinimum exclusiveMaximum multipleOf",
-		groupObject: "properties required additionalProperties patternProperties propertyNames dependentRequired minProperties maxProperties",
-		groupArray:  "items prefixItems minItems maxItems uniqueItems",
-		groupBranch: "$ref allOf anyOf oneOf not if then else",
+		groupDoc:     "title description default examples deprecated readOnly writeOnly $comment",
+		groupRoot:    "$schema $id",
+		groupDefs:    "$defs",
+		groupAny:     "type enum const",
+		groupText:    "minLength maxLength pattern format",
+		groupNumber:  "minimum maximum exclusiveMinimum exclusiveMaximum multipleOf",
+		groupObject:  "properties required additionalProperties patternProperties propertyNames dependentRequired minProperties maxProperties",
+		groupArray:   "items prefixItems minItems maxItems uniqueItems",
+		groupBranch:  "$ref allOf anyOf oneOf not if then else",
+		groupPrivate: "x-pii",
 	} {
 		for k := range strings.FieldsSeq(list) {
 			m[k] = g
@@ -126,13 +128,15 @@ func (c *compiler) group(g group, n *node, v *value) {
 		c.array(n, v)
 	case groupBranch:
 		c.branch(n, v)
+	case groupPrivate:
+		c.private(n, v)
 	case groupDoc:
 	}
 }
 
 // simplest is n, what n refers to where it does nothing else, or nil where n allows everything.
 func (n *node) simplest() *node {
-	if n.types != anyType || n.enums != nil || n.text != nil || n.num != nil || n.obj != nil || n.arr != nil {
+	if n.pii || n.types != anyType || n.enums != nil || n.text != nil || n.num != nil || n.obj != nil || n.arr != nil {
 		return n
 	}
 	if n.more == nil {

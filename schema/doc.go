@@ -13,6 +13,9 @@
 // examples, deprecated, readOnly, writeOnly, $comment, and $schema and $id at the root. Anything else is refused: a
 // keyword that does nothing would be a promise broken in silence.
 //
+// Our own keyword is x-pii: true beside a value that is personal data: Masker replaces it, and no violation quotes it. It
+// changes no verdict. A value is personal if any part of the schema that may look at it says so.
+//
 // Documents are RFC 8259 within I-JSON (RFC 7493): valid UTF-8, no unpaired surrogates, no name twice in an object;
 // at most MaxDepth levels and MaxFields fields in one object.
 package schema

@@ -10,7 +10,10 @@ import (
 )
 
 // generator makes schemas and documents from small stocks, so that they meet often.
-type generator struct{ *rand.Rand }
+type generator struct {
+	*rand.Rand
+	pii bool // some values are personal data
+}
 
 var (
 	stockNames   = []string{"a", "b", "plan", "amount", "utm_source", "ключ", "x/y", "~", "", "quote\"d"}
@@ -85,6 +88,9 @@ func (g *generator) keywords(depth int) any {
 	}
 	if depth > 0 {
 		g.branches(s, depth)
+	}
+	if depth < 3 && g.pii && g.chance(15) {
+		s["x-pii"] = g.chance(80)
 	}
 	return s
 }
@@ -182,7 +188,10 @@ func (g *generator) branches(s map[string]any, depth int) {
 		}
 	}
 	if g.chance(4) {
+		was := g.pii
+		g.pii = false
 		s["not"] = g.keywords(depth - 1)
+		g.pii = was
 	}
 	if g.chance(5) {
 		s["if"] = g.keywords(depth - 1)

@@ -11,6 +11,9 @@ type node struct {
 	obj   *objectRules
 	arr   *arrayRules
 	more  *branches
+
+	pii     bool // the value is personal data
+	private bool // it, or a value below, is
 }
 
 const (

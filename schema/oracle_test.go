@@ -41,20 +41,27 @@ func oracle(schema string) (*jsonschema.Schema, error) {
 }
 
 // TestOracle compares verdicts with the oracle's on random schemas and documents that are made to fit half of the time.
+// One worker's schemas mark personal data, which changes no verdict: to the oracle x-pii is unknown.
 func TestOracle(t *testing.T) {
 	t.Parallel()
 	const workers, schemas, documents = 2, 3000, 20
 	for w := range workers {
 		t.Run(strconv.Itoa(w), func(t *testing.T) {
 			t.Parallel()
-			g := &generator{rand.New(rand.NewPCG(uint64(w), 2020))}
-			valid, total, used := 0, 0, map[string]int{}
+			g := &generator{rand.New(rand.NewPCG(uint64(w), 2020)), w == 1}
+			valid, total, marked, used := 0, 0, 0, map[string]int{}
 			for range schemas {
 				raw := g.schema(3)
 				text := encode(raw)
 				s, err := Compile("s.json", []byte(text))
+				if err != nil && strings.Contains(err.Error(), "x-pii of the whole payload") {
+					continue
+				}
 				if err != nil {
 					t.Fatalf("%s: %v", text, err)
+				}
+				if s.Private() {
+					marked++
 				}
 				o, err := oracle(text)
 				if err != nil {
@@ -68,12 +75,15 @@ func TestOracle(t *testing.T) {
 					}
 				}
 			}
+			if private := w == 1; private != (marked > schemas/10) {
+				t.Errorf("%d schemas mark personal data", marked)
+			}
 			t.Logf("%d of %d documents fit; rules broken: %v", valid, total, used)
 			if valid < total/5 || valid > total*4/5 {
 				t.Errorf("%d of %d documents fit: the comparison is one-sided", valid, total)
 			}
 			for k, g := range keywords {
-				rule := g >= groupAny && g != groupBranch || k == "anyOf" || k == "oneOf" || k == "not"
+				rule := g >= groupAny && g < groupBranch || k == "anyOf" || k == "oneOf" || k == "not"
 				if rule && used[k] == 0 && k != "properties" && k != "prefixItems" && k != "patternProperties" && k != "propertyNames" {
 					t.Errorf("no document broke %s", k)
 				}
@@ -99,7 +109,7 @@ func agree(t *testing.T, s *Schema, o *jsonschema.Schema, schema, doc string, us
 		t.Fatalf("schema %s\ndocument %s\ngot %v, the oracle says %v: %v; violations %v", schema, doc, got, want, o.Validate(v), vs)
 	}
 	for _, v := range vs {
-		if len(v.Got) > maxGot || v.Rule != "required" && v.Rule != "dependentRequired" && !found(doc, v.Pointer) {
+		if len(v.Got) > maxGot || v.Rule != "required" && v.Rule != "dependentRequired" && !strings.Contains(v.Pointer, "…") && !found(doc, v.Pointer) {
 			t.Fatalf("schema %s\ndocument %s\nviolation %+v", schema, doc, v)
 		}
 	}
@@ -140,7 +150,7 @@ func found(doc, pointer string) bool {
 
 // FuzzCheck compares with the oracle on texts of any kind.
 func FuzzCheck(f *testing.F) {
-	g := &generator{rand.New(rand.NewPCG(1, 1))}
+	g := &generator{rand.New(rand.NewPCG(1, 1)), true}
 	for range 200 {
 		s := g.schema(3)
 		f.Add(encode(s), encode(g.fit(s, s, 4)))

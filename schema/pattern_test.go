@@ -9,7 +9,7 @@ import (
 // TestClassRun compares the short cut with package regexp, on texts that nearly match.
 func TestClassRun(t *testing.T) {
 	t.Parallel()
-	g := &generator{rand.New(rand.NewPCG(5, 8))}
+	g := &generator{Rand: rand.New(rand.NewPCG(5, 8))}
 	f := func(expr string, simple bool) {
 		t.Helper()
 		p, err := newPattern(expr)

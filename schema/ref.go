@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -40,8 +41,17 @@ func (c *compiler) ref(v *value) *node {
 	return c.schema(target)
 }
 
-// finish refuses a schema that would read its values too often.
+// finish marks what holds personal data, and refuses a schema that would read its values too often.
 func (c *compiler) finish(s *Schema) {
+	s.root.markPrivate(map[*node]bool{})
+	if s.root.isPII() {
+		c.bad(c.root.at, "say it of the fields that hold personal data", "x-pii of the whole payload")
+	}
+	for _, at := range slices.Sorted(maps.Keys(c.done)) {
+		if n := c.done[at]; n != nil && n.excludesPII() {
+			c.bad(at, "say it where the field is described", "x-pii does nothing under not and propertyNames")
+		}
+	}
 	if n := passes(s.root, map[*node]int{}); n > maxPasses {
 		c.bad(c.root.at, "flatten its allOf, anyOf, oneOf, not, if and $ref",
 			"the schema reads parts of an event up to %d times, and %d are allowed", n, maxPasses)

@@ -39,19 +39,42 @@ func (c *checker) tell(at int, field string, v leadline.Violation) bool {
 		return false
 	}
 	c.left--
-	path := pointer(c.sc.data, c.base, at)
-	if field != "" {
-		path = appendToken(path, []byte(field))
-	} else {
+	to := at
+	if field == "" {
 		var sc Scanner
 		sc.Begin(c.sc.data)
 		sc.pos = at
 		sc.skip()
-		v.Got = cut(c.sc.data[at:sc.pos])
+		to = sc.pos
+	}
+	place, secret := c.keepsSecret(at, to)
+	path := pointer(c.sc.data, c.base, place)
+	switch {
+	case field != "" && place == at:
+		path = appendToken(path, []byte(field))
+	case !secret:
+		v.Got = cut(c.sc.data[at:to])
 	}
 	v.Pointer = string(path)
 	c.report(v)
 	return false
+}
+
+// keepsSecret reports whether a value holds, or lies in, what must not be told, and the place that may be named.
+func (c *checker) keepsSecret(from, to int) (place int, secret bool) {
+	if !c.looked {
+		c.secret, c.looked = secrets(c.schema, c.sc.data, c.base), true
+	}
+	place = from
+	for _, s := range c.secret {
+		if from < s.to && s.from < to || s.from <= from && from < s.to {
+			secret = true
+			if s.from < from {
+				place = s.from
+			}
+		}
+	}
+	return place, secret
 }
 
 // cut is raw, with at most 64 bytes.
@@ -170,6 +193,9 @@ func intoArray(sc *Scanner, path []byte, at int) ([]byte, int) {
 
 func appendToken(path, name []byte) []byte {
 	path = append(path, '/')
+	if !Plain(name) {
+		return append(path, "…"...)
+	}
 	for _, b := range name {
 		switch b {
 		case '~':
