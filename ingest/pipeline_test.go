@@ -156,7 +156,7 @@ func TestSlowGeoIPMarksEventsAndTheyGoOn(t *testing.T) {
 		o.GeoIP = geo{slowest, func(a netip.Addr) enrich.Result {
 			switch a.As4()[3] % 3 {
 			case 0:
-				return enrich.Result{Status: leadline.StatusTimeout, Duration: slowest}
+				return enrich.Result{Status: leadline.StatusTimeout}
 			case 1:
 				return enrich.Result{Status: leadline.StatusSkipped, Wait: slot}
 			}

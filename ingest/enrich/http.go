@@ -147,18 +147,8 @@ func (h *HTTP) Countries(ctx context.Context, addrs []netip.Addr, results []Resu
 		}
 		<-c.done // ours is done; another batch's ends with its own timeout
 		// A call of another batch may have begun before this batch did.
-		begun := later(c.started, start)
-		results[i] = Result{
-			Country: c.country, Wait: begun.Sub(start), Duration: later(c.ended, begun).Sub(begun), Status: c.status,
-		}
+		results[i] = Result{Country: c.country, Wait: max(0, c.started.Sub(start)), Status: c.status}
 	}
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }
 
 // run makes the calls and returns when all have ended.

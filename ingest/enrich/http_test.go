@@ -88,7 +88,7 @@ func TestHTTPAsksOnceForEachAddress(t *testing.T) {
 		in := []netip.Addr{
 			netip.MustParseAddr("9.9.9.9"), netip.MustParseAddr("::ffff:9.9.9.9"), {}, netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("9.9.9.9"),
 		}
-		asked := Result{Country: "DE", Duration: 40 * time.Millisecond, Status: leadline.StatusOK}
+		asked := Result{Country: "DE", Status: leadline.StatusOK}
 		none := Result{Status: leadline.StatusOK}
 		for i, got := range batch(h, in) {
 			want := asked
@@ -110,7 +110,7 @@ func TestHTTPAsksOnceForEachAddress(t *testing.T) {
 	})
 }
 
-// 10 addresses, 4 slots, 100 ms a call: the time for a free slot is wait, the call itself is duration.
+// 10 addresses, 4 slots, 100 ms a call: the time for a free slot is wait, the call itself is not.
 func TestHTTPWaitIsTheTimeForASlot(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -120,7 +120,7 @@ func TestHTTPWaitIsTheTimeForASlot(t *testing.T) {
 		start := time.Now()
 		waits := map[time.Duration]int{}
 		for _, r := range batch(h, addrs(10)) {
-			if r.Duration != 100*time.Millisecond || r.Status != leadline.StatusOK {
+			if r.Status != leadline.StatusOK {
 				t.Errorf("got %+v", r)
 			}
 			waits[r.Wait]++
@@ -144,10 +144,12 @@ func TestHTTPTwoBatchesShareACall(t *testing.T) {
 		var wg sync.WaitGroup
 		wg.Go(func() { first = batch(h, addrs(1)) })
 		<-time.After(30 * time.Millisecond)
+		began := time.Now()
 		second := batch(h, addrs(1))
+		took := time.Since(began)
 		wg.Wait()
-		if s.calls.Load() != 1 || first[0].Duration != 100*time.Millisecond || second[0].Duration != 70*time.Millisecond || second[0].Wait != 0 {
-			t.Errorf("%d calls, first %+v, second %+v", s.calls.Load(), first[0], second[0])
+		if s.calls.Load() != 1 || first[0].Wait != 0 || took != 70*time.Millisecond || second[0].Wait != 0 {
+			t.Errorf("%d calls, first %+v, second %+v after %v", s.calls.Load(), first[0], second[0], took)
 		}
 	})
 }
@@ -187,9 +189,6 @@ func TestHTTPBreakerEndsASlowService(t *testing.T) {
 		count := map[leadline.Status]int{}
 		for _, r := range batch(h, addrs(1000)) {
 			count[r.Status]++
-			if r.Status == leadline.StatusTimeout && r.Duration != 200*time.Millisecond || r.Status == leadline.StatusSkipped && r.Duration != 0 {
-				t.Errorf("got %+v", r)
-			}
 		}
 		// Nine may have begun a second round while the twentieth call was reported.
 		if took := time.Since(start); took > 600*time.Millisecond || count[leadline.StatusTimeout] > 30 || h.State() != BreakerOpen {

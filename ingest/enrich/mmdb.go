@@ -8,7 +8,6 @@ import (
 	"os"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"github.com/oschwald/maxminddb-golang/v2"
 
@@ -46,19 +45,16 @@ func (m *MMDB) Reload() error {
 	return nil
 }
 
-// Countries looks up addrs and writes the answer for addrs[i] into results[i]. It never waits and ignores ctx.
+// Countries looks up addrs and writes the answer for addrs[i] into results[i]. It never waits and ignores ctx; a look-up
+// takes less than reading a clock twice, so none is timed.
 func (m *MMDB) Countries(_ context.Context, addrs []netip.Addr, results []Result) {
 	c := m.now.Load()
-	start := time.Now()
-	var done time.Duration
 	for i, a := range addrs {
-		begun := done
 		country := ""
 		if public(a.Unmap()) {
 			country = c.of(a)
 		}
-		done = time.Since(start)
-		results[i] = Result{Country: country, Wait: begun, Duration: done - begun, Status: leadline.StatusOK}
+		results[i] = Result{Country: country, Status: leadline.StatusOK}
 	}
 }
 

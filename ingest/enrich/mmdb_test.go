@@ -98,8 +98,8 @@ func lookup(tb testing.TB, m *MMDB, addrs ...string) string {
 	m.Countries(context.Background(), in, results)
 	var out []string
 	for _, r := range results {
-		if r.Status != leadline.StatusOK || r.Wait < 0 || r.Duration < 0 {
-			tb.Errorf("result %+v: want ok and no negative time", r)
+		if r.Status != leadline.StatusOK || r.Wait != 0 {
+			tb.Errorf("result %+v: want ok and no wait", r)
 		}
 		out = append(out, r.Country)
 	}
@@ -131,22 +131,6 @@ func TestMMDBReadsBothShapes(t *testing.T) {
 	f("", "") // the event had no address
 	if got := lookup(t, m, "8.8.8.8", "", "9.0.0.1", "8.8.8.9"); got != "US,,DE,US" {
 		t.Errorf("batch: got %q", got)
-	}
-}
-
-func TestMMDBTimesAreConsecutive(t *testing.T) {
-	t.Parallel()
-	m, err := NewMMDB(write(t, mmdb("test-country", map[string]string{"9.0.0.0/8": flat("DE")})))
-	if err != nil {
-		t.Fatal(err)
-	}
-	results := make([]Result, 100)
-	addrs := make([]netip.Addr, len(results))
-	m.Countries(context.Background(), addrs, results)
-	for i := 1; i < len(results); i++ {
-		if before := results[i-1]; results[i].Wait != before.Wait+before.Duration {
-			t.Fatalf("address %d waited %v, the one before ended after %v", i, results[i].Wait, before.Wait+before.Duration)
-		}
 	}
 }
 

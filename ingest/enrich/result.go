@@ -9,10 +9,9 @@ import (
 
 // Result is the answer for one address of a batch.
 type Result struct {
-	Country  string        // ISO 3166-1 alpha-2, "" where not known
-	Wait     time.Duration // from the start of the batch until work on this address began
-	Duration time.Duration // of the work itself; close to 0 for an address that was known
-	Status   leadline.Status
+	Country string        // ISO 3166-1 alpha-2, "" where not known
+	Wait    time.Duration // from the start of the batch until work on this address began
+	Status  leadline.Status
 }
 
 // public reports whether an address can have a country at all.
