@@ -12,6 +12,8 @@ const (
 	CodeFutureTimestamp = "future_timestamp"
 	CodeSchemaUnknown   = "schema_unknown"
 	CodeSchemaViolation = "schema_violation"
+	CodeBinaryData      = "binary_data"
+	CodeErased          = "erased"
 )
 
 // Codes of items that are taken with a remark. CodeTooOld and CodeFutureTimestamp are remarks too where they come from
@@ -22,6 +24,7 @@ const (
 	CodeNoSchema           = "no_schema"
 	CodeSpansIgnored       = "spans_ignored"
 	CodePrecisionSecond    = "precision_second"
+	CodeUnknownExtension   = "unknown_extension"
 )
 
 // CodeUnreadable is the code of a rejected item whose spooled record could not be read. No receipt has it.
@@ -39,12 +42,15 @@ var details = map[string]string{
 	CodeFutureTimestamp: "it occurs more than 5 minutes from now: check the clock, or give sent_at",
 	CodeSchemaUnknown:   "there are schemas of this type, but not of this major version",
 	CodeSchemaViolation: "the payload breaks the schema of its type",
+	CodeBinaryData:      "data_base64 is not taken: send a JSON object in data",
+	CodeErased:          "all that was known of this lead was deleted on request, and nothing more is taken of it",
 
 	CodeDerivedID:          "no id was given, so it was made of the content: a retry that differs is another event",
 	CodeInvalidTraceparent: "not a W3C traceparent: the event got a trace id of its own",
 	CodeNoSchema:           "there is no schema of this type: the payload was not checked",
 	CodeSpansIgnored:       "spans are not kept by this version",
 	CodePrecisionSecond:    "occurred_at is known to the second only",
+	CodeUnknownExtension:   "an extension attribute that means nothing here was left out",
 }
 
 // Codes of a Problem, a request of which nothing was taken as an event.

@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"bytes"
-	"strconv"
 	"time"
 
 	"leadline"
@@ -15,6 +14,10 @@ type decoder struct {
 	schemas *schema.Registry
 	pepper  func(partner string) []byte
 	clock   clock
+	// suppressed tells the leads of which nothing may be taken, nil: none
+	suppressed func(partner, leadKey string) bool
+
+	private bool                     // some schema marks personal data
 	report  func(leadline.Violation) // notes a violation of the payload; made once, for it would be one allocation an event
 
 	sc    schema.Scanner
@@ -23,7 +26,12 @@ type decoder struct {
 	leads leads
 	safe  []byte
 
+	masker schema.Masker
+	token  func(to, value []byte) []byte // appends what stands for a personal value
+	masked []byte
+
 	req     *Request
+	paper   *dialect
 	stamp   stamp
 	traceID [16]byte      // of the request, zero: none
 	receive time.Duration // end of the stage receive, counted from the receipt
@@ -36,12 +44,13 @@ type decoder struct {
 	ends     []int  // of each record in out
 	ids      []byte
 	records  []spool.Record
-	verdicts []verdict // one for each record
+	verdicts []verdict // one for each item
 }
 
 // verdict is what the receipt will say of an item.
 type verdict struct {
 	id         int // end of its id in ids
+	record     int // index of its record, -1: nothing of it is kept
 	result     leadline.Result
 	warnings   []string
 	code       string
@@ -49,9 +58,14 @@ type verdict struct {
 }
 
 func newDecoder(schemas *schema.Registry, pepper func(string) []byte, c clock) *decoder {
-	d := &decoder{schemas: schemas, pepper: pepper, clock: c}
+	d := &decoder{schemas: schemas, pepper: pepper, clock: c, private: schemas.HasPrivate()}
+	d.token = func(to, value []byte) []byte {
+		to = append(to, `"pii:`...)
+		to = append(to, d.leads.token(d.pepper, d.req.Partner, value)...)
+		return append(to, '"')
+	}
 	d.report = func(v leadline.Violation) {
-		v.Pointer = "/payload" + v.Pointer
+		v.Pointer = d.paper.payload + v.Pointer
 		d.it.broken = append(d.it.broken, v)
 	}
 	return d
@@ -59,7 +73,7 @@ func newDecoder(schemas *schema.Registry, pepper func(string) []byte, c clock) *
 
 // begin prepares for a request.
 func (d *decoder) begin(r *Request, request uint64) {
-	d.req = r
+	d.req, d.paper = r, dialectOf(r.Format)
 	d.stamp = stamp{process: d.clock.process, received: d.clock.at(r.ReceivedAt), request: request}
 	d.traceID, _ = traceID([]byte(r.TraceParent))
 	d.receive = r.Received.Sub(r.ReceivedAt)
@@ -85,7 +99,11 @@ func (d *decoder) end() {
 func (d *decoder) array() error {
 	d.text = d.req.Body
 	d.sc.Begin(d.text)
-	if d.single = d.sc.Kind() != schema.KindArray; d.single {
+	kind := d.sc.Kind()
+	if d.req.Format == FormatCloudEvents && kind != schema.KindArray && kind != schema.KindNone {
+		return errNoBatch
+	}
+	if d.single = kind != schema.KindArray || d.req.Format == FormatCloudEvent; d.single {
 		if raw, ok := d.read(); ok && d.sc.End() == nil {
 			d.push(raw)
 		}
@@ -128,26 +146,32 @@ func (d *decoder) lines() {
 func (d *decoder) read() (raw []byte, ok bool) {
 	d.start()
 	from := d.sc.Offset()
-	if d.sc.Kind() == schema.KindObject {
+	switch kind := d.sc.Kind(); {
+	case kind != schema.KindObject:
+		d.notAnObject(kind)
+	case d.paper == &cloudEvents:
+		d.readCloudEvent()
+	default:
 		d.readEnvelope()
-	} else if raw, ok := d.sc.Skip(); ok {
-		d.it.fail(CodeNotAnObject, leadline.Violation{Rule: "type", Expected: "an object", Got: excerpt(raw)})
 	}
 	if d.sc.Err() != nil {
 		return nil, false
 	}
 	raw = bytes.TrimRight(d.text[from:d.sc.Offset()], " \t\r\n")
 	if len(raw) > maxEvent {
-		d.it.code = CodeTooLarge
-		d.it.violations = append(d.it.violations[:0], leadline.Violation{
-			Rule: "maxLength", Expected: "at most " + strconv.Itoa(maxEvent) + " bytes", Got: strconv.Itoa(len(raw)) + " bytes",
-		})
+		d.it.tooLarge(len(raw))
 	}
 	if d.it.foreign && d.foreign < 0 {
 		d.foreign = len(d.verdicts)
 	}
 	d.finish(raw)
 	return raw, true
+}
+
+func (d *decoder) notAnObject(kind schema.Kind) {
+	if _, ok := d.sc.Skip(); ok {
+		d.it.fail(CodeNotAnObject, leadline.Violation{Rule: "type", Expected: "an object", Got: kindName[kind]})
+	}
 }
 
 // start begins an item.
@@ -165,9 +189,14 @@ func (d *decoder) push(raw []byte) {
 	spend(e, leadline.StageValidate, d.turn, now, leadline.StatusOK)
 	d.turn = now
 	d.ids = append(d.ids, e.ID...)
-	v := verdict{id: len(d.ids), code: it.code}
+	v := verdict{id: len(d.ids), record: len(d.records), code: it.code}
 	var key leadline.Key
 	switch {
+	case d.suppressed != nil && e.LeadKey != "" && d.suppressed(e.Partner, e.LeadKey):
+		v.record, v.result, v.code = -1, leadline.ResultDrop, CodeErased
+		v.violations = append(v.violations, leadline.Violation{Rule: "erased", Expected: "a lead that was not erased"})
+		d.verdicts = append(d.verdicts, v)
+		return
 	case it.code != "":
 		v.result, v.violations = leadline.ResultDrop, append(v.violations, it.violations...)
 		x := d.rejected(raw)

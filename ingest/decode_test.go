@@ -339,7 +339,7 @@ func TestNothingPersonalLeaves(t *testing.T) {
 			t.Errorf("rejected: %s", text)
 		}
 	}
-	if got := string(m.rejected[0].Payload); got != `{"id":"01JQ7Z","type":"lead.qualified","payload":{"plan":"pro"},"lead":{"lead_key":"`+key+`"},"bad":1}` {
+	if got := string(m.rejected[0].Payload); got != `{"id":"01JQ7Z","type":"lead.qualified","payload":{"plan":"pro"},"lead":{"lead_key":"`+key+`"}}` {
 		t.Errorf("rejected payload %s", got)
 	}
 	if text := fmt.Sprintf("%+v %s", m.events[0], m.events[0].Payload); strings.Contains(text, "858012761") || strings.Contains(text, "waffle") || strings.Contains(text, "203.0.113.197") {

@@ -41,6 +41,7 @@ func (d *decoder) readField(f int) {
 		e.ID = d.readWord("/id", isID, "1 to 100 characters of A–Z a–z 0–9 . _ : -", open)
 		it.hasID = true
 	case fieldType:
+		it.hasType = true
 		e.Type = d.readWord("/type", isType, "2 to 5 words of a–z 0–9 _ with dots between, such as lead.created", open)
 	case fieldOccurredAt:
 		it.occurred = d.readTime("/occurred_at")
@@ -51,7 +52,7 @@ func (d *decoder) readField(f int) {
 	case fieldCampaign:
 		e.Campaign = d.readWord("/campaign", isName, "at most 64 bytes without control characters", open)
 	case fieldPartner:
-		if v, ok := d.readText("/partner", open); ok && string(v) != e.Partner {
+		if v, ok := d.readText("/partner"); ok && string(v) != e.Partner {
 			it.foreign = true
 		}
 	case fieldLead:
@@ -70,7 +71,7 @@ func (d *decoder) readField(f int) {
 	case fieldAttempt:
 		d.readAttempt()
 	case fieldSpans:
-		if d.is(schema.KindArray, "/spans", "an array", open) {
+		if d.is(schema.KindArray, "/spans", "an array") {
 			sc.Skip()
 			it.warn(CodeSpansIgnored)
 		}
@@ -81,24 +82,26 @@ func (d *decoder) readField(f int) {
 	}
 }
 
+// kindName is what is told of a value of the wrong type: the value itself may be anything, a chat id too.
+var kindName = [...]string{
+	schema.KindNone: "nothing", schema.KindNull: "null", schema.KindBool: "a boolean", schema.KindNumber: "a number",
+	schema.KindString: "a string", schema.KindArray: "an array", schema.KindObject: "an object",
+}
+
 // is reports whether the next value is of a kind. If not, it notes that and passes the value.
-func (d *decoder) is(kind schema.Kind, pointer, expected string, p privacy) bool {
+func (d *decoder) is(kind schema.Kind, pointer, expected string) bool {
 	got := d.sc.Kind()
 	if got == kind {
 		return true
 	}
-	raw, ok := d.sc.Skip()
-	if p {
-		raw = nil
-	}
-	if ok {
-		d.it.invalid(pointer, "type", expected, raw)
+	if _, ok := d.sc.Skip(); ok {
+		d.it.invalid(pointer, "type", expected, []byte(kindName[got]))
 	}
 	return false
 }
 
-func (d *decoder) readText(pointer string, p privacy) ([]byte, bool) {
-	if !d.is(schema.KindString, pointer, "a string", p) {
+func (d *decoder) readText(pointer string) ([]byte, bool) {
+	if !d.is(schema.KindString, pointer, "a string") {
 		return nil, false
 	}
 	return d.sc.Text()
@@ -106,7 +109,7 @@ func (d *decoder) readText(pointer string, p privacy) ([]byte, bool) {
 
 // readWord reads a string that must look a certain way, "" where it does not.
 func (d *decoder) readWord(pointer string, fits func([]byte) bool, expected string, p privacy) string {
-	v, ok := d.readText(pointer, p)
+	v, ok := d.readText(pointer)
 	if !ok {
 		return ""
 	}
@@ -120,22 +123,28 @@ func (d *decoder) readWord(pointer string, fits func([]byte) bool, expected stri
 	return d.it.keep(v)
 }
 
-// readTime reads RFC 3339. Years that ClickHouse's DateTime64 cannot hold for sure are refused.
+// readTime reads RFC 3339.
 func (d *decoder) readTime(pointer string) time.Time {
-	v, ok := d.readText(pointer, open)
+	v, ok := d.readText(pointer)
 	if !ok {
 		return time.Time{}
 	}
+	return d.takeTime(pointer, v, v)
+}
+
+// takeTime understands RFC 3339. Years that ClickHouse's DateTime64 cannot hold for sure are refused. told is what may
+// be told of it.
+func (d *decoder) takeTime(pointer string, v, told []byte) time.Time {
 	var t time.Time
 	if err := t.UnmarshalText(v); err != nil || t.Year() < 1971 || t.Year() > 2199 {
-		d.it.invalid(pointer, "format", "a time such as 2026-03-20T19:30:27.123Z (RFC 3339)", v)
+		d.it.invalid(pointer, "format", "a time such as 2026-03-20T19:30:27.123Z (RFC 3339)", told)
 		return time.Time{}
 	}
 	return t.UTC().Truncate(time.Millisecond)
 }
 
 func (d *decoder) readAttempt() {
-	if !d.is(schema.KindNumber, "/attempt", "an integer", open) {
+	if !d.is(schema.KindNumber, "/attempt", "an integer") {
 		return
 	}
 	n, ok := d.sc.Number()
@@ -152,19 +161,27 @@ func (d *decoder) readAttempt() {
 
 // readSchemaName reads name/major; a minor version behind it is welcome and changes nothing.
 func (d *decoder) readSchemaName() {
-	v, ok := d.readText("/schema", open)
+	v, ok := d.readText("/schema")
 	if !ok {
 		return
 	}
+	name, major, ok := schemaName(v)
+	if !ok {
+		d.it.invalid("/schema", "pattern", "type/major, such as lead.created/2", v)
+		return
+	}
+	d.it.schemaName, d.it.major = d.it.keep(name), major
+}
+
+func schemaName(v []byte) (name []byte, major int, ok bool) {
 	name, version, _ := bytes.Cut(v, []byte("/"))
 	digits, minor, hasMinor := bytes.Cut(version, []byte("."))
 	major, err := strconv.Atoi(view(digits))
 	if !isType(name) || err != nil || major < 0 || major > 9999 || digits[0] < '0' || digits[0] > '9' ||
 		hasMinor && (len(minor) == 0 || len(bytes.Trim(minor, ".0123456789")) > 0) {
-		d.it.invalid("/schema", "pattern", "type/major, such as lead.created/2", v)
-		return
+		return nil, 0, false
 	}
-	d.it.schemaName, d.it.major = d.it.keep(name), major
+	return name, major, true
 }
 
 func (d *decoder) trace(traceparent []byte) {
@@ -180,7 +197,7 @@ func (d *decoder) trace(traceparent []byte) {
 // another schema, resolve checks again.
 func (d *decoder) readPayload() {
 	it, sc := &d.it, &d.sc
-	if !d.is(schema.KindObject, "/payload", "an object", open) {
+	if !d.is(schema.KindObject, d.paper.payload, "an object") {
 		return
 	}
 	from := sc.Offset()

@@ -18,6 +18,7 @@ const (
 	fieldID
 	fieldSentAt
 	fieldAttempt
+	fieldOrigin // a CloudEvent's source
 	numFields
 )
 

@@ -108,6 +108,7 @@ func (m *memory) Write(_ context.Context, b *leadline.Batch) error {
 	}
 	for _, x := range b.Rejected {
 		x.ID, x.Type, x.Schema = string([]byte(x.ID)), string([]byte(x.Type)), string([]byte(x.Schema))
+		x.LeadKey = string([]byte(x.LeadKey))
 		x.Payload, x.Violations = slices.Clone(x.Payload), slices.Clone(x.Violations)
 		for i, v := range x.Violations {
 			x.Violations[i].Pointer, x.Violations[i].Got = string([]byte(v.Pointer)), string([]byte(v.Got))

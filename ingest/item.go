@@ -1,6 +1,8 @@
 package ingest
 
 import (
+	"slices"
+	"strconv"
 	"time"
 	"unicode/utf8"
 
@@ -20,16 +22,21 @@ type item struct {
 	words      []byte
 
 	hasID    bool
+	hasType  bool // though perhaps not a good one
 	foreign  bool // names another partner than the key's
 	chat     int64
 	hasChat  bool
 	occurred time.Time // as the sender says
 	spans    [numFields]span
 
-	schemaName string // of the field schema, "" where it is not given
-	major      int
-	checked    *schema.Schema       // with which payload was checked on the way, nil: not yet
-	broken     []leadline.Violation // what that check found
+	hide        []span         // parts of the payload that are personal, whatever its schema says
+	seed        string         // what a derived id hangs on beside the fields
+	schema      *schema.Schema // of the payload, nil: none, or not known yet
+	schemaName  string         // of the field schema, "" where it is not given
+	major       int
+	schemaGiven bool                 // schemaName is the sender's last word
+	checked     *schema.Schema       // with which payload was checked on the way, nil: not yet
+	broken      []leadline.Violation // what that check found
 }
 
 // span is a stretch of the item's text.
@@ -41,6 +48,7 @@ func (it *item) reset() {
 		violations: it.violations[:0],
 		broken:     it.broken[:0],
 		words:      it.words[:0],
+		hide:       it.hide[:0],
 	}
 }
 
@@ -54,13 +62,25 @@ func (it *item) fail(code string, v leadline.Violation) {
 	}
 }
 
+// tooLarge notes a size; what else is wrong does not matter then.
+func (it *item) tooLarge(size int) {
+	it.code = CodeTooLarge
+	it.violations = append(it.violations[:0], leadline.Violation{
+		Rule: "maxLength", Expected: "at most " + strconv.Itoa(maxEvent) + " bytes", Got: strconv.Itoa(size) + " bytes",
+	})
+}
+
 // invalid notes a value that does not fit. got is nil where the value is personal.
 func (it *item) invalid(pointer, rule, expected string, got []byte) {
 	it.fail(CodeInvalidField, leadline.Violation{Pointer: pointer, Rule: rule, Expected: expected, Got: excerpt(got)})
 }
 
 func (it *item) unknown(pointer string, name []byte, known []string) {
-	v := leadline.Violation{Pointer: pointer + string(appendToken(nil, clip(name))), Rule: "additionalProperties", Expected: "no field of this name"}
+	told := clip(name)
+	if !schema.Plain(name) { // perhaps a chat id
+		told = []byte("…")
+	}
+	v := leadline.Violation{Pointer: pointer + string(appendToken(nil, told)), Rule: "additionalProperties", Expected: "no field of this name"}
 	if len(name) <= maxExcerpt { // a longer one is no slip of the finger
 		v.Nearest = source.Nearest(string(name), known)
 	}
@@ -68,6 +88,12 @@ func (it *item) unknown(pointer string, name []byte, known []string) {
 }
 
 func (it *item) warn(code string) { it.event.Warnings = append(it.event.Warnings, code) }
+
+func (it *item) warnOnce(code string) {
+	if !slices.Contains(it.event.Warnings, code) {
+		it.warn(code)
+	}
+}
 
 // keep is b as a string that holds as long as the item: b may be the scanner's own buffer.
 func (it *item) keep(b []byte) string {

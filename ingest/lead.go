@@ -12,27 +12,42 @@ import (
 	"leadline/schema"
 )
 
-// leads turns chat ids into lead keys: base32(HMAC-SHA256(pepper of the partner, "tg:" + chat id)), 26 characters. The
-// key keeps anybody from trying out the few billion ids there are, the partner's pepper keeps partners from comparing.
+// leads turns what is personal into keyed hashes: HMAC-SHA256 with the partner's pepper. The key keeps anybody from
+// trying out the few billion chat ids there are, the partner's pepper keeps partners from comparing.
 type leads struct {
-	partner string
-	mac     hash.Hash
-	id, sum []byte
+	partner  string
+	mac      hash.Hash
+	text, to []byte
 }
 
-// of returns the key, which holds until the next call.
-func (l *leads) of(pepper func(partner string) []byte, partner string, chat int64) []byte {
+// sign returns the hash of a text, whose prefix says what it is. It holds until the next call.
+func (l *leads) sign(pepper func(partner string) []byte, partner, prefix string, text []byte) []byte {
 	if l.mac == nil || l.partner != partner {
 		l.mac, l.partner = hmac.New(sha256.New, pepper(partner)), partner
 	}
 	l.mac.Reset()
-	l.id = strconv.AppendInt(append(l.id[:0], "tg:"...), chat, 10)
-	l.mac.Write(l.id)
-	l.sum = l.mac.Sum(l.sum[:0])
-	const bytes = 17 // 26 characters hold 130 bits
-	n := len(l.sum)
-	l.sum = base32.StdEncoding.AppendEncode(l.sum, l.sum[:bytes])
-	return l.sum[n : n+26]
+	l.text = append(append(l.text[:0], prefix...), text...)
+	l.mac.Write(l.text)
+	l.to = l.mac.Sum(l.to[:0])
+	return l.to
+}
+
+// of is the lead key of a chat: base32 of the hash of "tg:" + chat id, 26 characters, which hold 130 bits.
+func (l *leads) of(pepper func(partner string) []byte, partner string, chat int64) []byte {
+	var id [20]byte
+	sum := l.sign(pepper, partner, "tg:", strconv.AppendInt(id[:0], chat, 10))
+	return l.base32(sum, 17)[:26]
+}
+
+// token stands for a personal value: base32 of the hash of "pii:" + value, 16 characters, which hold 80 bits. Equal
+// values of a partner have equal tokens.
+func (l *leads) token(pepper func(partner string) []byte, partner string, value []byte) []byte {
+	return l.base32(l.sign(pepper, partner, "pii:", value), 10)
+}
+
+func (l *leads) base32(sum []byte, n int) []byte {
+	l.to = base32.StdEncoding.AppendEncode(sum, sum[:n])
+	return l.to[len(sum):]
 }
 
 // mask keeps of an address what may be stored: /24 of IPv4, /48 of IPv6.
@@ -55,25 +70,19 @@ func mask(a netip.Addr) netip.Addr {
 // the country is known) the address go on.
 func (d *decoder) readLead() {
 	it, sc := &d.it, &d.sc
-	if !d.is(schema.KindObject, "/lead", "an object", personal) {
+	if !d.is(schema.KindObject, "/lead", "an object") {
 		return
 	}
 	for sc.Object(); sc.Key(); {
 		switch name := sc.Name(); string(name) {
 		case "chat_id":
-			d.readChat()
+			d.readChat("/lead/chat_id")
 		case "ip":
-			if v, ok := d.readText("/lead/ip", personal); ok {
-				a, err := netip.ParseAddr(view(v))
-				if err != nil {
-					it.invalid("/lead/ip", "format", "an IPv4 or IPv6 address", nil)
-				}
-				it.event.IP = a.Unmap().WithZone("")
-			}
+			d.readIP("/lead/ip")
 		case "locale":
 			it.event.Locale = d.readWord("/lead/locale", isLocale, "a language tag such as en or pt-BR", personal)
 		case "username":
-			d.readText("/lead/username", personal)
+			d.readText("/lead/username")
 		default:
 			it.unknown("/lead", name, leadFields)
 			sc.Skip()
@@ -81,36 +90,30 @@ func (d *decoder) readLead() {
 	}
 }
 
-func (d *decoder) readChat() {
-	if !d.is(schema.KindNumber, "/lead/chat_id", "an integer", personal) {
+func (d *decoder) readChat(pointer string) {
+	if !d.is(schema.KindNumber, pointer, "an integer") {
 		return
 	}
 	n, _ := d.sc.Number()
 	id, ok := n.Int64()
 	if !ok {
-		d.it.invalid("/lead/chat_id", "type", "an integer of 64 bits", nil)
+		d.it.invalid(pointer, "type", "an integer of 64 bits", nil)
 	}
 	d.it.chat, d.it.hasChat = id, ok
 }
 
-// safeText is what may be kept of an item that is rejected: the text as it came, but of lead only the lead key. A text
-// that is not JSON is not kept, for nobody can say where its personal data stands.
-func (d *decoder) safeText(raw []byte) []byte {
-	it := &d.it
-	d.safe = d.safe[:0]
-	if it.code == CodeInvalidJSON || it.code == CodeNotAnObject {
-		return nil
+func (d *decoder) readIP(pointer string) {
+	if v, ok := d.readText(pointer); ok {
+		d.takeIP(pointer, view(v))
 	}
-	lead := it.spans[fieldLead]
-	if lead == (span{}) {
-		return raw[:min(len(raw), maxEvent)]
+}
+
+func (d *decoder) takeIP(pointer, text string) {
+	a, err := netip.ParseAddr(text)
+	if err != nil {
+		d.it.invalid(pointer, "format", "an IPv4 or IPv6 address", nil)
 	}
-	d.safe = append(d.safe, raw[:lead.from]...)
-	d.safe = append(d.safe, `{"lead_key":"`...)
-	d.safe = append(d.safe, it.event.LeadKey...)
-	d.safe = append(d.safe, `"}`...)
-	d.safe = append(d.safe, raw[lead.to:]...)
-	return d.safe[:min(len(d.safe), maxEvent)]
+	d.it.event.IP = a.Unmap().WithZone("")
 }
 
 // rejected is the item as it is kept for inspection.
@@ -118,6 +121,6 @@ func (d *decoder) rejected(raw []byte) leadline.Rejected {
 	e := &d.it.event
 	return leadline.Rejected{
 		ReceivedAt: e.ReceivedAt, Partner: e.Partner, Bot: e.Bot, ID: e.ID, Type: e.Type, Schema: e.Schema, Source: e.Source,
-		Code: d.it.code, Violations: d.it.violations, Payload: d.safeText(raw),
+		LeadKey: e.LeadKey, Code: d.it.code, Violations: d.it.violations, Payload: d.safeText(raw),
 	}
 }

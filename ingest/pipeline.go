@@ -35,12 +35,12 @@ type Options struct {
 	Qualify *Rules           // nil: outcomes stay ""
 	Limits  *limit.Limiter   // nil: everybody may send as much as there is room for
 
-	// Suppressed tells the leads of whom nothing may be kept any more; nil: there are none.
-	Suppressed func(partner, leadKey string) bool
-
 	// Pepper is the secret of a partner that turns chat ids into lead keys. It must stay the same for ever: with
 	// another one every lead is another.
 	Pepper func(partner string) []byte
+	// Suppressed tells the leads of which nothing may be taken any more; nil: none. It is asked for every event with a
+	// lead and must not keep the strings.
+	Suppressed func(partner, leadKey string) bool
 	// Permanent tells the errors of Writer that no retry can mend (store.Permanent); nil: there are none.
 	Permanent func(error) bool
 	// MinAge is how long events gather at most before they are written; default 250 ms.
@@ -91,7 +91,11 @@ func New(opts Options) (*Pipeline, error) {
 	}
 	p := &Pipeline{opts: opts, log: opts.Log, spool: opts.Spool, clock: newClock()}
 	p.admission = newAdmission(opts.Spool, opts.Limits, p.clock)
-	p.decoders.New = func() any { return newDecoder(opts.Schemas, opts.Pepper, p.clock) }
+	p.decoders.New = func() any {
+		d := newDecoder(opts.Schemas, opts.Pepper, p.clock)
+		d.suppressed = opts.Suppressed
+		return d
+	}
 	return p, nil
 }
 

@@ -121,23 +121,41 @@ func (r *Rules) Outcome(e *leadline.Event) (string, error) {
 type payload struct {
 	doc []byte
 	sc  schema.Scanner
+
+	watch bool   // note what num and str read
+	seen  []span // of doc
+}
+
+// read notes the value that f reads.
+func (p *payload) read(f func()) {
+	from := p.sc.Offset()
+	f()
+	if p.watch {
+		p.seen = append(p.seen, span{from, p.sc.Offset()})
+	}
 }
 
 func (p *payload) functions() []source.Func {
 	return []source.Func{
 		{Name: "num", Type: new(func(string) float64), Call: func(args ...any) (any, error) {
+			var v float64
 			if p.find(args[0].(string)) && p.sc.Kind() == schema.KindNumber {
-				n, _ := p.sc.Number()
-				return n.Float64(), nil
+				p.read(func() {
+					n, _ := p.sc.Number()
+					v = n.Float64()
+				})
 			}
-			return 0.0, nil
+			return v, nil
 		}},
 		{Name: "str", Type: new(func(string) string), Call: func(args ...any) (any, error) {
+			var v string
 			if p.find(args[0].(string)) && p.sc.Kind() == schema.KindString {
-				s, _ := p.sc.Text()
-				return string(s), nil
+				p.read(func() {
+					s, _ := p.sc.Text()
+					v = string(s)
+				})
 			}
-			return "", nil
+			return v, nil
 		}},
 		{Name: "has", Type: new(func(string) bool), Call: func(args ...any) (any, error) {
 			return p.find(args[0].(string)), nil

@@ -6,6 +6,31 @@ import (
 	"leadline"
 )
 
+// receipt counts the verdicts, after the spool has said which records are duplicates.
+func (d *decoder) receipt() leadline.Receipt {
+	var receipt leadline.Receipt
+	special := d.req.Itemize // something to tell about single items
+	for i := range d.verdicts {
+		v := &d.verdicts[i]
+		if v.record >= 0 && d.records[v.record].Duplicate {
+			v.result = leadline.ResultDuplicate
+		}
+		special = special || v.result != leadline.ResultOK
+		switch v.result {
+		case leadline.ResultDuplicate:
+			receipt.Duplicates++
+		case leadline.ResultDrop:
+			receipt.Rejected++
+		default:
+			receipt.Accepted++
+		}
+	}
+	if special {
+		receipt.Items = d.items()
+	}
+	return receipt
+}
+
 // items writes the verdicts out.
 func (d *decoder) items() []leadline.Item {
 	out := make([]leadline.Item, len(d.verdicts))

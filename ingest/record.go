@@ -13,7 +13,7 @@ import (
 // The binary form of what is spooled: a version, a kind, then the fields in a fixed order; numbers as varints, strings
 // with their length before them. JSON would cost a second scan of every event.
 const (
-	recordVersion  = 1
+	recordVersion  = 2
 	recordEvent    = 'e'
 	recordRejected = 'r'
 )
@@ -65,7 +65,7 @@ func appendEvent(b []byte, e *leadline.Event, s stamp) []byte {
 func appendRejected(b []byte, r *leadline.Rejected) []byte {
 	b = append(b, recordVersion, recordRejected)
 	b = appendTime(b, r.ReceivedAt)
-	for _, v := range [...]string{r.Partner, r.Bot, r.ID, r.Type, r.Schema, r.Source, r.Code} {
+	for _, v := range [...]string{r.Partner, r.Bot, r.ID, r.Type, r.Schema, r.LeadKey, r.Source, r.Code} {
 		b = appendText(b, v)
 	}
 	b = binary.AppendUvarint(b, uint64(len(r.Violations)))
@@ -162,7 +162,7 @@ func (r *records) event(e *leadline.Event) (stamp, error) {
 func (r *records) rejected(x *leadline.Rejected) error {
 	*x = leadline.Rejected{ReceivedAt: r.time()}
 	x.Partner, x.Bot, x.ID, x.Type, x.Schema = r.word(), r.word(), view(r.bytes()), view(r.bytes()), view(r.bytes())
-	x.Source, x.Code = r.word(), r.word()
+	x.LeadKey, x.Source, x.Code = view(r.bytes()), r.word(), r.word()
 	for n := r.uvarint(); n > 0 && r.err == nil; n-- {
 		x.Violations = append(x.Violations, leadline.Violation{
 			Pointer: view(r.bytes()), Rule: r.word(), Expected: view(r.bytes()), Got: view(r.bytes()), Nearest: view(r.bytes()),

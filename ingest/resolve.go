@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"strconv"
@@ -26,7 +25,7 @@ func (d *decoder) finish(raw []byte) {
 	if it.code == CodeTooLarge || it.code == CodeNotAnObject {
 		return
 	}
-	if it.spans[fieldType] == (span{}) {
+	if !it.hasType {
 		it.fail(CodeMissingField, leadline.Violation{Pointer: "/type", Rule: "required", Expected: "a type such as lead.created"})
 	}
 	d.resolveSchema()
@@ -41,6 +40,7 @@ func (d *decoder) finish(raw []byte) {
 	if e.Payload == nil {
 		e.Payload = emptyPayload
 	}
+	d.maskEvent()
 }
 
 var emptyPayload = []byte("{}")
@@ -76,10 +76,11 @@ func (d *decoder) resolveSchema() {
 		it.words = strconv.AppendInt(it.words, int64(major), 10)
 		e.Schema = view(it.words[n:])
 	}
+	it.schema = s
 	if s == nil {
 		if latest, ok := d.schemas.Latest(name); ok {
 			it.fail(CodeSchemaUnknown, leadline.Violation{
-				Pointer: "/schema", Rule: "const", Expected: fmt.Sprintf("%s/%d or another version that has a schema", name, latest), Got: e.Schema,
+				Pointer: d.paper.schema, Rule: "const", Expected: fmt.Sprintf("%s/%d or another version that has a schema", name, latest), Got: e.Schema,
 			})
 		} else if name != "" {
 			it.warn(CodeNoSchema)
@@ -112,9 +113,9 @@ func (d *decoder) resolveTime() {
 	}
 	switch age := e.ReceivedAt.Sub(occurred); {
 	case age > maxAge:
-		it.fail(CodeTooOld, leadline.Violation{Pointer: "/occurred_at", Rule: "minimum", Expected: "at most 30 days before it is received", Got: stamped(occurred)})
+		it.fail(CodeTooOld, leadline.Violation{Pointer: d.paper.occurred, Rule: "minimum", Expected: "at most 30 days before it is received", Got: stamped(occurred)})
 	case age < -maxFuture:
-		it.fail(CodeFutureTimestamp, leadline.Violation{Pointer: "/occurred_at", Rule: "maximum", Expected: "at most 5 minutes after it is received", Got: stamped(occurred)})
+		it.fail(CodeFutureTimestamp, leadline.Violation{Pointer: d.paper.occurred, Rule: "maximum", Expected: "at most 5 minutes after it is received", Got: stamped(occurred)})
 	default:
 		e.OccurredAt = occurred
 	}
@@ -123,9 +124,9 @@ func (d *decoder) resolveTime() {
 func stamped(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
 // deriveID makes an id of the content: the fields in a fixed order without white space, but for those that a retry
-// changes (attempt, sent_at).
+// changes (attempt, sent_at). The hash is keyed, since the content may have no more to guess than a chat id.
 func (d *decoder) deriveID(raw []byte) []byte {
-	d.safe = d.safe[:0]
+	d.safe = append(d.safe[:0], d.it.seed...)
 	for f := range numHashed {
 		if s := d.it.spans[f]; s != (span{}) {
 			d.safe = append(d.safe, envelopeFields[f]...)
@@ -134,7 +135,7 @@ func (d *decoder) deriveID(raw []byte) []byte {
 			d.safe = append(d.safe, 0)
 		}
 	}
-	sum := sha256.Sum256(d.safe)
+	sum := d.leads.sign(d.pepper, d.it.event.Partner, "id:", d.safe)
 	return hex.AppendEncode(append(d.safe[:0], "h:"...), sum[:16])
 }
 

@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -17,8 +16,10 @@ type Format uint8
 
 // The formats.
 const (
-	FormatJSON   Format = iota // one event or an array of events
-	FormatNDJSON               // one event a line
+	FormatJSON        Format = iota // one event or an array of events
+	FormatNDJSON                    // one event a line
+	FormatCloudEvent                // one CloudEvent 1.0 in structured mode
+	FormatCloudEvents               // an array of them
 )
 
 // Request is what a sender posted, whose key has been checked and whose body has been read and decompressed.
@@ -26,12 +27,13 @@ type Request struct {
 	Partner     string // of the API key
 	Bot         string // for SubmitTelegram the bot's name; for Submit what events without a bot get
 	Format      Format
-	Body        []byte    // must not change while the call runs; nothing of it is kept
-	TraceParent string    // the header of this name, for events that have none of their own
-	ReceivedAt  time.Time // when the first byte was handled, from time.Now; zero: now
-	Received    time.Time // when body and key were read; zero: now
-	Itemize     bool      // the receipt lists every item, even where all are ok
-	Wait        bool      // return when ClickHouse has the events too, or when ctx ends: Receipt.Stored says which
+	Body        []byte                   // must not change while the call runs; nothing of it is kept
+	TraceParent string                   // the header of this name, for events that have none of their own
+	ReceivedAt  time.Time                // when the first byte was handled, from time.Now; zero: now
+	Received    time.Time                // when body and key were read; zero: now
+	Header      func(name string) string // for SubmitHook: a header of the request, "" where it has none; nil: there are none
+	Itemize     bool                     // the receipt lists every item, even where all are ok
+	Wait        bool                     // return when ClickHouse has the events too, or when ctx ends: Receipt.Stored says which
 
 	telegram bool
 }
@@ -42,36 +44,21 @@ type Request struct {
 func (p *Pipeline) Submit(ctx context.Context, r Request) (leadline.Receipt, error) {
 	d := p.accept(&r)
 	defer p.release(d)
-	if len(bytes.TrimSpace(r.Body)) == 0 {
-		return leadline.Receipt{}, &Problem{Status: http.StatusBadRequest, Code: CodeEmptyBatch, Detail: "the body is empty: send an event"}
-	}
-	switch r.Format {
-	case FormatJSON:
-		if err := d.array(); err != nil {
-			return leadline.Receipt{}, &Problem{Status: http.StatusBadRequest, Code: CodeInvalidBody, Detail: "the body is not JSON: " + err.Error()}
-		}
-	case FormatNDJSON:
-		d.lines()
-	default:
-		panic(fmt.Sprintf("BUG: format %d", r.Format))
-	}
-	if err := d.refuse(); err != nil {
+	if err := d.decode(); err != nil {
 		return leadline.Receipt{}, err
 	}
 	receipt, err := p.keep(ctx, d)
-	if err != nil || receipt.Rejected < len(d.verdicts) {
+	if err != nil {
 		return receipt, err
 	}
-	problem := &Problem{Status: http.StatusBadRequest, Code: CodeAllRejected, Detail: "none of the items can be taken", Receipt: &receipt}
-	if r.Format == FormatJSON && d.single {
-		problem.Status, problem.Code = http.StatusUnprocessableEntity, CodeItemRejected
-		problem.Detail = receipt.Items[0].Code + ": " + receipt.Items[0].Detail
-	}
-	return receipt, problem
+	return receipt, d.complain(&receipt)
 }
 
 // accept makes a decoder ready for a request.
-func (p *Pipeline) accept(r *Request) *decoder {
+func (p *Pipeline) accept(r *Request) *decoder { return p.decoder(r, p.spooled.request()) }
+
+// decoder is one for a request that is called by this number, 0: it is not spooled.
+func (p *Pipeline) decoder(r *Request, number uint64) *decoder {
 	now := time.Now()
 	if r.ReceivedAt.IsZero() {
 		r.ReceivedAt = now
@@ -80,7 +67,7 @@ func (p *Pipeline) accept(r *Request) *decoder {
 		r.Received = now
 	}
 	d := p.decoders.Get().(*decoder)
-	d.begin(r, p.spooled.request())
+	d.begin(r, number)
 	return d
 }
 
@@ -129,39 +116,15 @@ func (p *Pipeline) keep(ctx context.Context, d *decoder) (leadline.Receipt, erro
 		return p.sendAgain(d, p.notSpooled(err))
 	}
 	p.spooled.note(d.stamp.request, begin-d.stamp.received, p.clock.now()-d.stamp.received)
-	receipt := p.receipt(d)
-	p.admission.spooled(lane, receipt.Accepted+receipt.Rejected)
+	receipt := d.receipt()
+	p.accepted.Add(int64(receipt.Accepted))
+	p.duplicates.Add(int64(receipt.Duplicates))
+	p.rejected.Add(int64(receipt.Rejected))
+	p.admission.spooled(lane, len(d.records)-receipt.Duplicates)
 	if stored != nil && receipt.Duplicates == 0 { // nobody knows whether a duplicate's first try is stored
 		receipt.Stored = p.waits.until(ctx, stored, receipt.Accepted)
 	}
 	return receipt, nil
-}
-
-// receipt counts what was spooled.
-func (p *Pipeline) receipt(d *decoder) (receipt leadline.Receipt) {
-	special := d.req.Itemize // something to tell about single items
-	for i := range d.verdicts {
-		v := &d.verdicts[i]
-		if d.records[i].Duplicate {
-			v.result = leadline.ResultDuplicate
-		}
-		special = special || v.result != leadline.ResultOK
-		switch v.result {
-		case leadline.ResultDuplicate:
-			receipt.Duplicates++
-		case leadline.ResultDrop:
-			receipt.Rejected++
-		default:
-			receipt.Accepted++
-		}
-	}
-	if special {
-		receipt.Items = d.items()
-	}
-	p.accepted.Add(int64(receipt.Accepted))
-	p.duplicates.Add(int64(receipt.Duplicates))
-	p.rejected.Add(int64(receipt.Rejected))
-	return receipt
 }
 
 // notSpooled says in words why the spool did not take a request.
