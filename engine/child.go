@@ -152,6 +152,16 @@ func (c *child) stop() {
 	<-c.exited
 }
 
+// how says in one word how the child ended, once it has: exited, fatally or by a signal.
+func (c *child) how() string {
+	select {
+	case <-c.output.fatal: // the signal is ours, see shortenAgony
+		return "fatal"
+	default:
+		return endedBy(c.cmd.ProcessState)
+	}
+}
+
 // reason says how the child ended, once it has: its status or signal, and its last lines.
 func (c *child) reason() error {
 	how := c.cmd.ProcessState.String()

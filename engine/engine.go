@@ -37,7 +37,7 @@ type Engine struct {
 	native    *guard
 	http      *guard
 	current   atomic.Pointer[child]
-	restarts  atomic.Int64
+	life      life
 
 	stop  context.CancelFunc
 	done  chan struct{} // closed when supervise has returned
@@ -54,7 +54,7 @@ func start(ctx context.Context, o Options, limits limits) (_ *Engine, err error)
 	if o, err = o.complete(); err != nil {
 		return nil, err
 	}
-	life, stop := context.WithCancel(context.WithoutCancel(ctx))
+	alive, stop := context.WithCancel(context.WithoutCancel(ctx))
 	e := &Engine{options: o, log: o.Log, stop: stop, done: make(chan struct{})}
 	defer func() {
 		if err != nil {
@@ -71,10 +71,10 @@ func start(ctx context.Context, o Options, limits limits) (_ *Engine, err error)
 	if e.config, err = writeConfig(o); err != nil {
 		return nil, err
 	}
-	if e.native, err = e.listen(life, "native", o.Native, e.serveNative, limits); err != nil {
+	if e.native, err = e.listen(alive, "native", o.Native, e.serveNative, limits); err != nil {
 		return nil, err
 	}
-	if e.http, err = e.listen(life, "http", o.HTTP, serveHTTP, limits); err != nil {
+	if e.http, err = e.listen(alive, "http", o.HTTP, serveHTTP, limits); err != nil {
 		return nil, err
 	}
 	if err := e.takeStore(ctx); err != nil {
@@ -84,7 +84,8 @@ func start(ctx context.Context, o Options, limits limits) (_ *Engine, err error)
 	if err != nil {
 		return nil, err
 	}
-	go e.supervise(life, c)
+	e.life.begins()
+	go e.supervise(alive, c)
 	return e, nil
 }
 
@@ -132,7 +133,7 @@ func (e *Engine) NativeAddr() string { return e.native.addr() }
 func (e *Engine) HTTPAddr() string { return e.http.addr() }
 
 // Restarts counts how often the child had to be started again.
-func (e *Engine) Restarts() int { return int(e.restarts.Load()) }
+func (e *Engine) Restarts() int { return e.life.restarts() }
 
 // Pid is the process id of the child, of the last one while it is being restarted.
 func (e *Engine) Pid() int { return e.current.Load().cmd.Process.Pid }

@@ -34,6 +34,7 @@ type guard struct {
 	limits   limits
 	log      *slog.Logger
 	target   atomic.Pointer[string]
+	turned   [reasons]atomic.Int64 // clients turned away, by why
 
 	mu       sync.Mutex
 	clients  map[*net.TCPConn]struct{}
@@ -96,7 +97,11 @@ func (g *guard) isStopped() bool {
 func (g *guard) admit(client *net.TCPConn) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.stopped || len(g.clients) >= g.limits.sessions {
+	if g.stopped {
+		return false
+	}
+	if len(g.clients) >= g.limits.sessions {
+		g.turned[whyFull].Add(1)
 		return false
 	}
 	g.clients[client] = struct{}{}

@@ -37,6 +37,20 @@ func TestTheEngineOutlivesItsClients(t *testing.T) {
 	if e.Restarts() != 0 {
 		t.Errorf("%d restarts", e.Restarts())
 	}
+	for _, want := range []string{"native hello", "native password", "native database", "http password", "http request"} {
+		if refused(e)[want] == 0 {
+			t.Errorf("no %s among the refused: %v", want, refused(e))
+		}
+	}
+}
+
+// refused are the counts of Health by guard and reason.
+func refused(e *engine.Engine) map[string]int64 {
+	counts := map[string]int64{}
+	for _, r := range e.Health().Refused {
+		counts[r.Guard+" "+r.Reason] = r.Count
+	}
+	return counts
 }
 
 // The same misdeeds end an engine that has no guard: if this fails, the test above proves nothing, or the guard has
@@ -150,6 +164,9 @@ func TestTooManyClientsAreTurnedAway(t *testing.T) {
 	eventually(t, "all have been admitted", func() bool { return e.Sessions() == engine.MaxSessions })
 	if got := answer(dial(t, e.HTTPAddr())); len(got) != 0 {
 		t.Errorf("got %q", got)
+	}
+	if refused(e)["http full"] == 0 {
+		t.Errorf("nobody was too many: %v", refused(e))
 	}
 	for _, c := range crowd {
 		c.Close()

@@ -98,6 +98,7 @@ func (s *session) answer(err error) {
 	if !ok {
 		return
 	}
+	s.guard.turned[whyStatus(no.status)].Add(1)
 	body := no.message + "\n"
 	_ = s.client.SetWriteDeadline(time.Now().Add(s.guard.limits.linger))
 	_, _ = fmt.Fprintf(s.client, "HTTP/1.1 %d %s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s",

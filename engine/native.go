@@ -118,23 +118,28 @@ func (e *Engine) serveNative(ctx context.Context, s *session) {
 		return err
 	})
 	if err != nil {
+		s.guard.turned[whyHello].Add(1)
 		return
 	}
 	s.readWithin(0)
 	if !e.knows(said.user, said.password) {
+		s.guard.turned[whyPassword].Add(1)
 		s.refuse(authenticationFailed, fmt.Sprintf("%s: Authentication failed: the users of Leadline's ClickHouse are %s and %s, each with a password", said.user, writerUser, analystUser))
 		return
 	}
 	there, err := e.hasDatabase(ctx, said.database)
 	if err != nil {
+		s.guard.turned[whyAway].Add(1)
 		return // the client takes it for a server that is away, and tries again
 	}
 	if !there {
+		s.guard.turned[whyDatabase].Add(1)
 		s.refuse(unknownDatabase, fmt.Sprintf("Database %s does not exist", said.database))
 		return
 	}
 	server, err := s.dial()
 	if err != nil {
+		s.guard.turned[whyAway].Add(1)
 		return
 	}
 	_ = s.relay(server, func() error { // how the client ended makes no difference

@@ -18,6 +18,7 @@ func Main([]string) int {
 }
 
 func ownGroup(*exec.Cmd)                     {}
+func endedBy(*os.ProcessState) string        { return exited }
 func terminate(p *os.Process) error          { return p.Kill() }
 func kill(p *os.Process) error               { return p.Kill() }
 func lockDir(string) (*os.File, error)       { return nil, errPlatform }

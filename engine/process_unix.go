@@ -3,12 +3,15 @@
 package engine
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // ownGroup gives the child a process group of its own: a Ctrl-C at the terminal is for Leadline, which then stops the
@@ -21,6 +24,14 @@ func signalGroup(p *os.Process, s syscall.Signal) error {
 		return nil
 	}
 	return err
+}
+
+// endedBy names how a process ended: the signal, such as SIGKILL, or exit.
+func endedBy(s *os.ProcessState) string {
+	if status, ok := s.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return cmp.Or(unix.SignalName(status.Signal()), "signal")
+	}
+	return exited
 }
 
 func terminate(p *os.Process) error { return signalGroup(p, syscall.SIGTERM) }

@@ -40,12 +40,15 @@ func (e *Engine) supervise(ctx context.Context, c *child) {
 	for {
 		select {
 		case <-ctx.Done():
+			e.life.ends("")
 			c.stop()
 			return
 		case <-c.exited:
 		}
 		lived := time.Since(c.started)
-		e.log.ErrorContext(ctx, "embedded clickhouse died, restarting it", "reason", c.reason(), "lived", lived.Round(time.Millisecond))
+		how := c.how()
+		e.life.ends(how)
+		e.log.ErrorContext(ctx, "embedded clickhouse died, restarting it", "how", how, "reason", c.reason(), "lived", lived.Round(time.Millisecond))
 		var delay time.Duration
 		if lived < healthyAfter {
 			delay = backoffFirst
@@ -60,8 +63,8 @@ func (e *Engine) supervise(ctx context.Context, c *child) {
 			}
 			c = next
 		}
-		e.restarts.Add(1)
-		e.log.InfoContext(ctx, "embedded clickhouse answers again", "pid", c.cmd.Process.Pid, "restarts", e.restarts.Load(), "after", time.Since(c.started).Round(time.Millisecond))
+		e.life.goesOn(how)
+		e.log.InfoContext(ctx, "embedded clickhouse answers again", "pid", c.cmd.Process.Pid, "restarts", e.Restarts(), "after", time.Since(c.started).Round(time.Millisecond))
 	}
 }
 

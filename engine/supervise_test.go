@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"leadline/engine"
 )
@@ -24,7 +25,11 @@ func TestAKilledEngineIsReplaced(t *testing.T) {
 	ask(t, e, "CREATE TABLE default.x ENGINE = MergeTree ORDER BY n AS SELECT number AS n FROM numbers(1000)")
 	native, http, pid := e.NativeAddr(), e.HTTPAddr(), e.Pid()
 
-	f := func(signal syscall.Signal, restarts int, logged ...string) {
+	begun := e.Health().Since
+	if begun.IsZero() || time.Since(begun) > time.Minute {
+		t.Errorf("it answers since %v", begun)
+	}
+	f := func(signal syscall.Signal, restarts int, how string, logged ...string) {
 		t.Helper()
 		if err := syscall.Kill(e.Pid(), signal); err != nil {
 			t.Fatal(err)
@@ -37,15 +42,20 @@ func TestAKilledEngineIsReplaced(t *testing.T) {
 		if e.NativeAddr() != native || e.HTTPAddr() != http || e.Pid() == pid {
 			t.Errorf("addresses %s and %s, pid %d", e.NativeAddr(), e.HTTPAddr(), e.Pid())
 		}
-		for _, want := range logged {
+		h := e.Health()
+		if h.Last != how || h.Restarts[how] == 0 || !h.Since.After(begun) {
+			t.Errorf("health %+v, want its last end to be %s", h, how)
+		}
+		begun = h.Since
+		for _, want := range append(logged, "how="+how) {
 			if !strings.Contains(log.String(), want) {
 				t.Errorf("%q is not in the log:\n%s", want, &log)
 			}
 		}
 	}
-	f(syscall.SIGKILL, 1, "signal: killed", "answers again")
-	f(syscall.SIGSEGV, 2, "Segmentation fault")
-	f(syscall.SIGABRT, 3, "Aborted")
+	f(syscall.SIGKILL, 1, "SIGKILL", "signal: killed", "answers again")
+	f(syscall.SIGSEGV, 2, "fatal", "Segmentation fault")
+	f(syscall.SIGABRT, 3, "fatal", "Aborted")
 }
 
 func TestTheEngineGoesWithItsParent(t *testing.T) {
