@@ -14,7 +14,7 @@ var layers = [][]string{
 	{"leadline/schema", "leadline/latency", "leadline/limit", "leadline/signature", "leadline/ingest/spool", "leadline/ingest/enrich"},
 	{"leadline/store", "leadline/state", "leadline/lineage"},
 	{"leadline/ingest", "leadline/rules", "leadline/oncall", "leadline/notify/telegram"},
-	{"leadline/server"},
+	{"leadline/server", "leadline/metrics"},
 	{"leadline/demo/phone"},
 	{"leadline/app", "leadline/demo"},
 	{"leadline/cmd/leadline", "leadline/bench"},
