@@ -53,6 +53,9 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 		p = problem{Status: http.StatusInternalServerError, Code: "internal", Detail: "something broke here; the request id finds it in the log"}
 		s.Log.Error("request failed", "request_id", requestID(c), "path", c.Path(), "error", err)
 	}
+	if s.Observer != nil {
+		s.Observer.Refuse(p.Code)
+	}
 	p.Type, p.Title, p.RequestID = "about:blank", http.StatusText(p.Status), requestID(c)
 	if p.retryAfter > 0 {
 		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(int((p.retryAfter+time.Second-1)/time.Second)))

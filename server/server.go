@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/middleware/adaptor"
 
 	"leadline"
 	"leadline/ingest"
@@ -50,6 +51,9 @@ type Options struct {
 	Bots   map[string]Bot                  // by name in the path /v1/telegram/{bot}
 	Ready  func(ctx context.Context) error // nil when events can be taken
 	Log    *slog.Logger
+
+	Observer Observer     // nil: nobody counts
+	Metrics  http.Handler // answers GET /metrics; nil: there is none
 }
 
 // Server answers HTTP.
@@ -74,11 +78,17 @@ func New(o Options) *Server {
 		IdleTimeout:           time.Minute,
 		ErrorHandler:          s.fail,
 	})
+	if s.Observer != nil {
+		s.app.Use(s.observe)
+	}
 	s.app.Use(s.identify)
 	s.app.Post("/v1/events", s.events)
 	s.app.Post("/v1/telegram/:bot", s.telegram)
 	s.app.Get("/healthz", s.healthz)
 	s.app.Get("/readyz", s.readyz)
+	if s.Metrics != nil {
+		s.app.Get("/metrics", adaptor.HTTPHandler(s.Metrics))
+	}
 	s.app.Get("/", s.index)
 	return s
 }
@@ -133,7 +143,7 @@ const index = `Leadline %s
 
 POST /v1/events           JSON object, array or NDJSON; Authorization: Bearer ll_live_…
 POST /v1/telegram/{bot}   Telegram's own webhook
-GET  /healthz  /readyz
+GET  /healthz  /readyz  /metrics
 `
 
 func (s *Server) index(c *fiber.Ctx) error { return c.SendString(fmt.Sprintf(index, leadline.Version)) }
