@@ -317,6 +317,18 @@ func TestAFailingCheckHasNoValue(t *testing.T) {
 	})
 }
 
+func TestCountingARequestAllocatesNothing(t *testing.T) { // not parallel: AllocsPerRun forbids it
+	m := metrics.New()
+	n := testing.AllocsPerRun(100, func() {
+		m.Begin()
+		m.Observe("/v1/events", 202, time.Millisecond, 512)
+		m.Refuse("spool_full")
+	})
+	if n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 // ours are the families that do not come from a collector of the library.
 func ours(t *testing.T, m *metrics.Metrics) []*dto.MetricFamily {
 	t.Helper()

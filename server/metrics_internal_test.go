@@ -33,21 +33,3 @@ func BenchmarkObserve(b *testing.B) {
 	f("without", nil)
 	f("with", metrics.New())
 }
-
-func TestObservingAllocatesNothing(t *testing.T) {
-	m := metrics.New()
-	s := &Server{Options: Options{Observer: m}, app: fiber.New()}
-	s.app.Use(s.observe)
-	s.app.Get("/healthz", func(c *fiber.Ctx) error { return c.SendStatus(fiber.StatusAccepted) })
-	handler := s.app.Handler()
-	request := &fasthttp.RequestCtx{}
-	request.Request.Header.SetMethod("GET")
-	request.Request.SetRequestURI("/healthz")
-	handler(request)
-	if n := testing.AllocsPerRun(100, func() {
-		request.Response.Reset()
-		handler(request)
-	}); n != 0 {
-		t.Errorf("%v allocations a request", n)
-	}
-}
