@@ -27,7 +27,16 @@ func main() {
 		}
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	code := exit(run(ctx, os.Args[1:], os.Stdout))
+	do, args := run, os.Args[1:]
+	if len(args) > 0 {
+		switch args[0] {
+		case "profile":
+			do, args = profile, args[1:]
+		case "load":
+			do, args = loadOnly, args[1:]
+		}
+	}
+	code := exit(do(ctx, args, os.Stdout))
 	stop()
 	os.Exit(code)
 }

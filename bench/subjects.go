@@ -135,17 +135,30 @@ schemas: %s
 pipeline: {qualify: %s}
 `
 
-func startLeadline(ctx context.Context, binary, dir string) (*subject, error) {
-	s := &subject{addr: freeAddr(), http: freeAddr()}
+// places of a Leadline that the bench configures.
+type places struct{ addr, http string }
+
+// writeConfig writes a leadline.yaml with everything on and all data in dir.
+func writeConfig(dir string) (file string, p places, err error) {
+	p = places{addr: freeAddr(), http: freeAddr()}
 	wd, err := os.Getwd()
 	if err != nil {
-		return nil, fmt.Errorf("start leadline: %w", err)
+		return "", p, fmt.Errorf("configure leadline: %w", err)
 	}
-	file := filepath.Join(dir, "leadline.yaml")
-	text := fmt.Sprintf(config, s.addr, filepath.Join(dir, "data"), freeAddr(), s.http, filepath.Join(wd, "examples", "schemas"), filepath.Join(wd, "examples", "qualify.yaml"))
+	file = filepath.Join(dir, "leadline.yaml")
+	text := fmt.Sprintf(config, p.addr, filepath.Join(dir, "data"), freeAddr(), p.http, filepath.Join(wd, "examples", "schemas"), filepath.Join(wd, "examples", "qualify.yaml"))
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		return nil, fmt.Errorf("start leadline: %w", err)
+		return "", p, fmt.Errorf("configure leadline: %w", err)
 	}
+	return file, p, nil
+}
+
+func startLeadline(ctx context.Context, binary, dir string) (*subject, error) {
+	file, p, err := writeConfig(dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &subject{addr: p.addr, http: p.http}
 	if s.process, err = start(ctx, binary, "serve", "--config", file); err != nil {
 		return nil, err
 	}
