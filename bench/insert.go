@@ -4,13 +4,11 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"log/slog"
 	"net/netip"
 	"os"
 	"time"
 
 	"leadline"
-	"leadline/engine"
 	"leadline/store"
 )
 
@@ -34,12 +32,12 @@ func insertLimit(ctx context.Context, d time.Duration) (l limit, err error) {
 		return l, fmt.Errorf("bench: %w", err)
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // the system's temporary folder
-	e, err := engine.Start(ctx, engine.Options{Dir: dir, Native: "127.0.0.1:0", HTTP: "127.0.0.1:0", MaxMemory: 4 << 30, WriterPassword: "w", AnalystPassword: "a", Log: slog.New(slog.DiscardHandler)})
+	e, err := startEngine(ctx, dir, "127.0.0.1:0", "127.0.0.1:0")
 	if err != nil {
 		return l, err
 	}
 	defer e.Close() //nolint:errcheck // its data is thrown away
-	db, err := store.Open(ctx, store.Options{Addrs: []string{e.NativeAddr()}, Database: "leadline", Username: "leadline", Password: "w"})
+	db, err := store.Open(ctx, store.Options{Addrs: []string{e.NativeAddr()}, Database: "leadline", Username: "leadline", Password: enginePassword})
 	if err != nil {
 		return l, err
 	}

@@ -1,5 +1,10 @@
-// Command bench measures the intake beside its limits, in one run on one machine: an HTTP handler that does nothing,
-// and ClickHouse's native insert of ready rows. `make bench` writes what it finds into docs/PERFORMANCE.md.
+// Command bench measures Leadline beside its peers and its limits, in one run, on one machine, with one generator, and
+// holds the result against its targets. `make bench` writes what it finds into docs/PERFORMANCE.md and fails when the
+// floor of a target does not hold.
+//
+//	bench [-for 10s] [-runs 3] [-only leadline,null] [-scenarios outage,fairness]
+//	bench profile [-events 1000] [-rate 0] [-for 10s] [-dir profiles]
+//	bench load -addr 127.0.0.1:8080 -key ll_live_… [-events 1] [-rate 0] [-for 10s]
 //
 // "Stored" means rows that are really in ClickHouse, divided by the time from the first request until the last row was
 // there. The generator shares the machine with what it measures: read ratios, not absolute figures.
@@ -7,81 +12,194 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"time"
 
 	"leadline/engine"
 )
 
 func main() {
-	if len(os.Args) > 1 {
-		switch os.Args[1] {
-		case "engine": // the embedded ClickHouse of the insert limit is a child of this binary
-			os.Exit(engine.Main(os.Args[2:]))
-		case "null":
-			os.Exit(exit(serveNull(os.Stdout)))
-		}
-	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	do, args := run, os.Args[1:]
+	do, args := bench, os.Args[1:]
 	if len(args) > 0 {
 		switch args[0] {
+		case "engine": // the embedded ClickHouse is a child of this binary
+			os.Exit(engine.Main(args[1:]))
+		case "null":
+			do = func(_ context.Context, _ []string, out io.Writer) error { return serveNull(out) }
 		case "profile":
 			do, args = profile, args[1:]
 		case "load":
 			do, args = loadOnly, args[1:]
 		}
 	}
-	code := exit(do(ctx, args, os.Stdout))
+	err := do(ctx, args, os.Stdout)
 	stop()
-	os.Exit(code)
-}
-
-func exit(err error) int {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
-		return 1
+		os.Exit(1)
 	}
-	return 0
 }
 
-func run(ctx context.Context, args []string, out io.Writer) error {
-	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	seconds := flags.Duration("for", 10*time.Second, "how long each load runs")
-	binary := flags.String("binary", "bin/leadline", "what to measure")
-	report := flags.String("report", "docs/PERFORMANCE.md", "file whose marked part is written")
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	say := func(format string, a ...any) { fmt.Fprintf(out, "· "+format+"\n", a...) }
+// options of a whole bench.
+type options struct {
+	seconds   time.Duration // how long a load runs
+	runs      int
+	binary    string
+	report    string
+	only      []string // kinds and "native"
+	scenarios []string
+	collector string // path, once it is built
+}
 
-	say("ClickHouse's native insert of ready rows")
-	native, err := insertLimit(ctx, *seconds)
+// requestSizes in events.
+var requestSizes = []int{1, 1000}
+
+func readOptions(args []string) (*options, error) {
+	o := &options{}
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.DurationVar(&o.seconds, "for", 10*time.Second, "how long each load runs")
+	flags.IntVar(&o.runs, "runs", 1, "how often everything is measured; figures are medians, and floors must hold each time")
+	flags.StringVar(&o.binary, "binary", "bin/leadline", "the Leadline to measure")
+	flags.StringVar(&o.report, "report", "docs/PERFORMANCE.md", "file whose marked part a complete run writes")
+	subjects, chosen := []string{"native"}, []string{}
+	for _, k := range kinds {
+		subjects = append(subjects, k.name)
+	}
+	for _, s := range scenarios {
+		chosen = append(chosen, s.name)
+	}
+	only := flags.String("only", strings.Join(subjects, ","), "subjects, or none; a run of some only is printed, not written")
+	which := flags.String("scenarios", strings.Join(chosen, ","), "scenarios, or none; likewise")
+	if err := flags.Parse(args); err != nil {
+		return nil, err
+	}
+	var err error
+	if o.only, err = choose(*only, subjects); err != nil {
+		return nil, err
+	}
+	if o.scenarios, err = choose(*which, chosen); err != nil {
+		return nil, err
+	}
+	if len(o.only) < len(subjects) || len(o.scenarios) < len(chosen) {
+		o.report = ""
+	}
+	if o.runs < 1 || o.seconds <= 0 {
+		return nil, errors.New("-runs and -for begin with 1")
+	}
+	return o, nil
+}
+
+// choose reads a list of names.
+func choose(list string, known []string) (names []string, err error) {
+	if list == "none" {
+		return nil, nil
+	}
+	for name := range strings.SplitSeq(list, ",") {
+		if !slices.Contains(known, name) {
+			return nil, fmt.Errorf("there is no %q: use some of %s, or none", name, strings.Join(known, ","))
+		}
+		names = append(names, name)
+	}
+	return names, nil
+}
+
+// run is everything that was measured once.
+type run struct {
+	Pairs     map[string]map[int]pair // by kind and events a request
+	Native    *limit
+	Scenarios map[string]any // by name
+}
+
+func (r *run) pair(kind string, events int) (pair, bool) {
+	p, ok := r.Pairs[kind][events]
+	return p, ok
+}
+
+func bench(ctx context.Context, args []string, out io.Writer) error {
+	o, err := readOptions(args)
 	if err != nil {
 		return err
 	}
-	say("  %.0f rows/s", native.perSecond())
-
-	var rows []row
-	for _, events := range []int{1, 1000} {
-		r := row{Events: events}
-		if r.Full, r.Half, err = measureLeadline(ctx, *binary, events, *seconds); err != nil {
+	var all []*run
+	for i := range o.runs {
+		if o.runs > 1 {
+			fmt.Fprintf(out, "· run %d of %d\n", i+1, o.runs)
+		}
+		r, err := measureAll(ctx, o, out)
+		if err != nil {
 			return err
 		}
-		say("Leadline, %d a request: %.0f/s acknowledged, %.0f/s stored; at half of it p99 %v", events, r.Full.Acked, r.Full.Stored, r.Half.P99)
-		if r.Null, r.NullHalf, err = measureNull(ctx, events, r.Full.Stored/2, *seconds); err != nil {
+		all = append(all, r)
+	}
+	text := render(o, all)
+	fmt.Fprintf(out, "\n%s", text)
+	if o.report != "" {
+		if err := write(o.report, text); err != nil {
 			return err
 		}
-		say("an empty handler: %.0f/s; p99 %v at Leadline's half", r.Null.Acked, r.NullHalf.P99)
-		rows = append(rows, r)
+		fmt.Fprintf(out, "· written into %s\n", o.report)
 	}
-	if err := write(*report, rows, native); err != nil {
-		return err
+	if names := failed(all); len(names) > 0 {
+		return fmt.Errorf("floors that did not hold: %s", strings.Join(names, "; "))
 	}
-	say("written into %s", *report)
 	return nil
+}
+
+func measureAll(ctx context.Context, o *options, out io.Writer) (*run, error) {
+	r := &run{Pairs: map[string]map[int]pair{}, Scenarios: map[string]any{}}
+	for _, events := range requestSizes {
+		for i := range kinds {
+			k := &kinds[i]
+			if !slices.Contains(o.only, k.name) {
+				continue
+			}
+			half := 0.0
+			if k.name == "null" { // it is compared at Leadline's rate
+				p, _ := r.pair("leadline", events)
+				half = p.Half.Rate
+			}
+			p, err := measurePair(ctx, o, k, events, half)
+			if err != nil {
+				return nil, err
+			}
+			if r.Pairs[k.name] == nil {
+				r.Pairs[k.name] = map[int]pair{}
+			}
+			r.Pairs[k.name][events] = p
+			fmt.Fprintf(out, "· %d a request, %s: %.0f/s acknowledged, %.0f/s stored, p99 %.2f ms; at %.0f/s p99 %.2f ms\n", events, k.name, p.Full.Acked, p.Full.Stored, p.Full.P99, p.Half.Rate, p.Half.P99)
+		}
+	}
+	if slices.Contains(o.only, "native") {
+		l, err := insertLimit(ctx, o.seconds)
+		if err != nil {
+			return nil, err
+		}
+		r.Native = &l
+		fmt.Fprintf(out, "· native insert of ready rows: %.0f/s\n", l.perSecond())
+	}
+	for _, s := range scenarios {
+		if !slices.Contains(o.scenarios, s.name) {
+			continue
+		}
+		fmt.Fprintf(out, "· %s: %s\n", s.name, s.does)
+		got, err := s.measure(ctx, o, r)
+		if errors.Is(err, errNoLatency) {
+			fmt.Fprintf(out, "  %v\n", err)
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", s.name, err)
+		}
+		r.Scenarios[s.name] = got
+		fmt.Fprintf(out, "  %+v\n", got)
+	}
+	return r, nil
 }

@@ -12,8 +12,9 @@ import (
 
 // usage is what a process has used so far, by /proc.
 type usage struct {
-	CPU  time.Duration
-	Peak int64 // bytes of resident memory, at most
+	CPU      time.Duration
+	Resident int64 // bytes of memory now
+	Peak     int64 // and at most
 }
 
 // ticks of /proc/PID/stat a second, the same on every Linux that Go runs on.
@@ -39,13 +40,16 @@ func readUsage(pid int) (u usage, err error) {
 		return u, fmt.Errorf("read usage: %w", err)
 	}
 	for line := range strings.Lines(string(status)) {
-		if v, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kb, err := strconv.ParseInt(strings.Fields(v)[0], 10, 64)
-			if err != nil {
-				return u, fmt.Errorf("read usage: %w", err)
-			}
-			u.Peak = kb << 10
+		name, value, _ := strings.Cut(line, ":")
+		into := map[string]*int64{"VmRSS": &u.Resident, "VmHWM": &u.Peak}[name]
+		if into == nil {
+			continue
 		}
+		kb, err := strconv.ParseInt(strings.Fields(value)[0], 10, 64)
+		if err != nil {
+			return u, fmt.Errorf("read usage: %w", err)
+		}
+		*into = kb << 10
 	}
 	return u, nil
 }

@@ -35,11 +35,11 @@ func profile(ctx context.Context, args []string, out io.Writer) (err error) {
 		return fmt.Errorf("profile: %w", err)
 	}
 	defer os.RemoveAll(data) //nolint:errcheck // the system's temporary folder
-	file, _, err := writeConfig(data)
+	at, err := configure(data, "")
 	if err != nil {
 		return err
 	}
-	config, err := app.ReadConfig(file)
+	config, err := app.ReadConfig(at.file)
 	if err != nil {
 		return err
 	}
@@ -99,7 +99,7 @@ func loadOnly(ctx context.Context, args []string, out io.Writer) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	l := load{Addr: *addr, Path: "/v1/events", Key: *key, Conns: conns(*events), Events: *events, Rate: *rate / float64(*events), For: *seconds}
+	l := load{Addr: *addr, Shape: leadlineShape(*key, *events), Conns: conns(*events), Events: *events, Rate: *rate / float64(*events), For: *seconds}
 	if *rate > 0 {
 		l.Conns *= 4
 	}
@@ -107,6 +107,9 @@ func loadOnly(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "%d requests, %.0f events/s acknowledged, %d requests failed, p50 %v, p95 %v, p99 %v\n", r.Requests, float64(r.Acked)/r.Took.Seconds(), r.Failed, r.P50, r.P95, r.P99)
+	all := r.total()
+	ms := three(&all.Latency)
+	_, err = fmt.Fprintf(out, "%.0f events/s acknowledged; %d requests, by status %v, %d without an answer, %d not sent; p50 %.2f, p95 %.2f, p99 %.2f ms; generator %.1f µs a request, late by p99 %.2f ms\n",
+		float64(all.Acked*int64(*events))/r.Took.Seconds(), all.requests(), r.Statuses, all.Failed, all.Unsent, ms[0], ms[1], ms[2], float64(r.CPU.Microseconds())/float64(all.requests()), r.Late.at(.99).Seconds()*1000)
 	return err
 }

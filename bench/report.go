@@ -5,17 +5,10 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 )
-
-// row is what was measured with one number of events a request.
-type row struct {
-	Events     int
-	Full, Half figures // Leadline at its maximum, and at half of what it stored then
-	Null       figures // the empty handler at its maximum
-	NullHalf   figures // and at Leadline's half rate
-}
 
 const (
 	beginMark = "<!-- bench: begin -->"
@@ -23,7 +16,7 @@ const (
 )
 
 // write puts the figures between the marks of a Markdown file.
-func write(path string, rows []row, native limit) error {
+func write(path, figures string) error {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
@@ -33,32 +26,124 @@ func write(path string, rows []row, native limit) error {
 	if !ok || !ok2 {
 		return errors.New("report: " + path + " has no " + beginMark + " … " + endMark)
 	}
-	if err := os.WriteFile(path, []byte(before+beginMark+"\n"+render(rows, native)+endMark+after), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(before+beginMark+"\n"+figures+endMark+after), 0o600); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
 	return nil
 }
 
-func render(rows []row, native limit) string {
+// render is everything that was measured, as Markdown; figures are medians of the runs.
+func render(o *options, runs []*run) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Measured %s with `make bench`, %s, %d CPUs, %s/%s.\n\n", time.Now().UTC().Format(time.DateOnly), runtime.Version(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH)
-	b.WriteString("| events a request | subject | acknowledged/s | stored/s | ack p50 / p95 / p99 at the maximum | at half of it, open loop | server µs an event | ClickHouse µs an event | peak RSS |\n")
-	b.WriteString("|---|---|---|---|---|---|---|---|---|\n")
-	for _, r := range rows {
-		fmt.Fprintf(&b, "| %s | **Leadline**, everything on | %s | **%s** | %s | %s | %.1f | %.1f | %d MB |\n", count(float64(r.Events)), count(r.Full.Acked), count(r.Full.Stored), latencies(r.Full), latencies(r.Half), r.Full.CPU, r.Full.ClickHouseCPU, r.Full.Peak>>20)
-		fmt.Fprintf(&b, "| %s | limit: a Fiber handler that does nothing | %s | – | %s | %s | %.1f | – | %d MB |\n", count(float64(r.Events)), count(r.Null.Acked), latencies(r.Null), latencies(r.NullHalf), r.Null.CPU, r.Null.Peak>>20)
-	}
-	perRow := func(d time.Duration) float64 { return float64(d.Microseconds()) / float64(max(native.Rows, 1)) }
-	fmt.Fprintf(&b, "| – | limit: native insert of ready rows, blocks of %s | – | %s | – | – | %.1f | %.1f | – |\n\n", count(blockRows), count(native.perSecond()), perRow(native.CPU), perRow(native.ClickHouseCPU))
-	for _, r := range rows {
-		fmt.Fprintf(&b, "- %s a request: Leadline stores %.2f× what the empty handler answers and %.2f× what the native insert alone reaches; its ack p99 at half the maximum is %.1f× the empty handler's at the same rate.\n", count(float64(r.Events)), r.Full.Stored/r.Null.Acked, r.Full.Stored/native.perSecond(), float64(r.Half.P99)/float64(max(r.NullHalf.P99, 1)))
+	fmt.Fprintf(&b, "Measured %s, %s, %d CPUs, %s/%s; %v a load, %s.\n\n", time.Now().UTC().Format(time.DateOnly), runtime.Version(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, o.seconds, plural(len(runs), "run"))
+	renderTargets(&b, runs)
+	renderSubjects(&b, runs)
+	for _, s := range scenarios {
+		if s.render != nil {
+			s.render(&b, runs)
+		}
 	}
 	return b.String()
 }
 
-func latencies(f figures) string {
-	ms := func(d time.Duration) string { return fmt.Sprintf("%.1f", float64(d.Microseconds())/1000) }
-	return ms(f.P50) + " / " + ms(f.P95) + " / " + ms(f.P99) + " ms"
+func renderTargets(b *strings.Builder, runs []*run) {
+	b.WriteString("| target | floor | aim | measured | |\n|---|---|---|---|---|\n")
+	for i := range targets {
+		t := &targets[i]
+		v := t.judge(runs)
+		measured, mark := "not measured", "–"
+		if v.Runs > 0 {
+			measured, mark = "**"+t.format(v.Median)+"**", "✓"
+			if v.Runs > 1 {
+				measured += fmt.Sprintf(" (%s – %s)", t.format(v.Least), t.format(v.Most))
+			}
+			switch {
+			case v.Held < v.Runs:
+				mark = fmt.Sprintf("✗ held in %d of %d", v.Held, v.Runs)
+			case t.holds(v.Median, t.aim):
+				mark = "✓ aim"
+			}
+		}
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", t.name, t.bound(t.floor), t.bound(t.aim), measured, mark)
+	}
+	b.WriteByte('\n')
+}
+
+func renderSubjects(b *strings.Builder, runs []*run) {
+	b.WriteString("| events a request | subject | an acknowledged event is | acknowledged/s | stored/s | refused | ack p50 / p95 / p99 at the maximum, ms | rate of the open loop, events/s | its ack p50 / p95 / p99, ms | server µs an event | ClickHouse µs an event | peak RSS, MB |\n")
+	b.WriteString("|---|---|---|---|---|---|---|---|---|---|---|---|\n")
+	for _, events := range requestSizes {
+		for i := range kinds {
+			k := &kinds[i]
+			if _, ok := runs[0].pair(k.name, events); !ok {
+				continue
+			}
+			f := func(of func(p *pair) float64) float64 {
+				return median(runs, func(r *run) (float64, bool) {
+					p, ok := r.pair(k.name, events)
+					return of(&p), ok
+				})
+			}
+			stored, clickhouse := dash(count(f(storedFull))), dash(fmt.Sprintf("%.1f", f(func(p *pair) float64 { return p.Full.ClickHouseCPU })))
+			fmt.Fprintf(b, "| %s | %s | %s | %s | **%s** | %.0f %% | %.2f / %.2f / %.2f | %s | %.2f / %.2f / %.2f | %.1f | %s | %.0f |\n",
+				count(float64(events)), k.title, k.promise, count(f(ackedFull)), stored, 100*f(func(p *pair) float64 { return p.Full.Refused }),
+				f(func(p *pair) float64 { return p.Full.P50 }), f(func(p *pair) float64 { return p.Full.P95 }), f(func(p *pair) float64 { return p.Full.P99 }),
+				count(f(func(p *pair) float64 { return p.Half.Rate })),
+				f(func(p *pair) float64 { return p.Half.P50 }), f(func(p *pair) float64 { return p.Half.P95 }), f(p99Half),
+				f(func(p *pair) float64 { return p.Full.CPU }), clickhouse, f(func(p *pair) float64 { return p.Full.Peak / (1 << 20) }))
+		}
+	}
+	if runs[0].Native != nil {
+		f := func(of func(l *limit) float64) float64 {
+			return median(runs, func(r *run) (float64, bool) { return of(r.Native), true })
+		}
+		fmt.Fprintf(b, "| – | limit: native insert of ready rows, blocks of %s | in a part of the table | – | **%s** | – | – | – | – | %.1f | %.1f | – |\n",
+			count(blockRows), count(f((*limit).perSecond)), f(func(l *limit) float64 { return perRow(l.CPU, l.Rows) }), f(func(l *limit) float64 { return perRow(l.ClickHouseCPU, l.Rows) }))
+	}
+	for _, name := range []string{"null", "leadline"} {
+		f := func(of func(p *pair) float64) float64 {
+			return median(runs, func(r *run) (float64, bool) {
+				p, ok := r.pair(name, 1)
+				return of(&p), ok
+			})
+		}
+		fmt.Fprintf(b, "\nThe generator beside %s, one event a request: %.1f µs of CPU a request at the maximum; in the open loop 99 %% of the requests went out within %.2f ms of being due.", name, f(func(p *pair) float64 { return p.Full.Generator }), f(func(p *pair) float64 { return p.Half.Late }))
+	}
+	b.WriteString("\n")
+	b.WriteByte('\n')
+}
+
+func perRow(d time.Duration, rows int64) float64 {
+	return float64(d.Microseconds()) / float64(max(rows, 1))
+}
+
+// dash stands for what does not exist.
+func dash(s string) string {
+	if s == "0" || s == "0.0" {
+		return "–"
+	}
+	return s
+}
+
+// spread of values: the least, the median, the most.
+func spread(values []float64) (least, middle, most float64) {
+	if len(values) == 0 {
+		return 0, 0, 0
+	}
+	slices.Sort(values)
+	n := len(values)
+	return values[0], (values[(n-1)/2] + values[n/2]) / 2, values[n-1]
+}
+
+func median(runs []*run, of func(r *run) (float64, bool)) float64 {
+	var values []float64
+	for _, r := range runs {
+		if v, ok := of(r); ok {
+			values = append(values, v)
+		}
+	}
+	_, m, _ := spread(values)
+	return m
 }
 
 // count writes 12345 as 12 345.
@@ -68,4 +153,11 @@ func count(n float64) string {
 		s = s[:i] + " " + s[i:]
 	}
 	return s
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("median of %d %ss", n, what)
 }

@@ -1,0 +1,122 @@
+package main
+
+import "fmt"
+
+// target is what has to hold on any machine: ratios of what was measured side by side, and bounds of memory.
+type target struct {
+	name  string
+	floor float64
+	aim   float64
+	most  bool   // floor and aim are bounds from above
+	unit  string // "×", "ms", "MB", "µs" or ""
+	of    func(r *run) (value float64, measured bool)
+}
+
+// holds compares with a bound, floor or aim.
+func (t *target) holds(value, bound float64) bool {
+	if t.most {
+		return value <= bound
+	}
+	return value >= bound
+}
+
+func (t *target) format(v float64) string {
+	switch t.unit {
+	case "×":
+		return fmt.Sprintf("%.2f×", v)
+	case "µs":
+		return fmt.Sprintf("%.3f µs", v)
+	case "ms":
+		return fmt.Sprintf("%.1f ms", v)
+	case "MB":
+		return fmt.Sprintf("%.0f MB", v)
+	}
+	return count(v)
+}
+
+func (t *target) bound(v float64) string {
+	if t.most {
+		return "≤ " + t.format(v)
+	}
+	return "≥ " + t.format(v)
+}
+
+// ratio of a figure of Leadline to one of another subject; it is not measured where one of them was left out.
+func ratio(events int, theirs string, of, to func(p *pair) float64) func(*run) (float64, bool) {
+	return func(r *run) (float64, bool) {
+		a, ok := r.pair("leadline", events)
+		b, ok2 := r.pair(theirs, events)
+		if !ok || !ok2 || to(&b) == 0 {
+			return 0, false
+		}
+		return of(&a) / to(&b), true
+	}
+}
+
+// in reads a figure of a scenario.
+func in[T any](of func(s *T) float64) func(*run) (float64, bool) {
+	return func(r *run) (float64, bool) {
+		for _, s := range r.Scenarios {
+			if s, ok := s.(*T); ok {
+				return of(s), true
+			}
+		}
+		return 0, false
+	}
+}
+
+func storedFull(p *pair) float64 { return p.Full.Stored }
+func ackedFull(p *pair) float64  { return p.Full.Acked }
+func p99Half(p *pair) float64    { return p.Half.P99 }
+func cpuFull(p *pair) float64    { return p.Full.CPU + p.Full.ClickHouseCPU }
+
+var targets = []target{
+	{"1 a request: stored/s, Leadline : OpenTelemetry Collector", 25, 40, false, "×", ratio(1, "otel", storedFull, storedFull)},
+	{"1 a request: stored/s : answers of the empty handler", 0.30, 0.45, false, "×", ratio(1, "null", storedFull, ackedFull)},
+	{"1 000 a request: stored/s, Leadline : ClickHouse's HTTP intake", 1.0, 1.6, false, "×", ratio(1000, "clickhouse", storedFull, storedFull)},
+	{"1 000 a request: CPU an event, ClickHouse's included, the same two", 0.8, 0.5, true, "×", ratio(1000, "clickhouse", cpuFull, cpuFull)},
+	{"1 a request, half the maximum: ack p99, Leadline : empty handler", 4, 2, true, "×", ratio(1, "null", p99Half, p99Half)},
+	{"ClickHouse away: ack p99", 34, 13, true, "ms", in(func(o *outage) float64 { return o.During[2] })},
+	{"ClickHouse away: memory grows by", 100, 30, true, "MB", in(func(o *outage) float64 { return o.Growth / (1 << 20) })},
+	{"ClickHouse away: acknowledged events missing or doubled afterwards", 0, 0, true, "", in(func(o *outage) float64 { return o.Missing + o.Double })},
+	{"Twice the load: peak memory", 600, 350, true, "MB", in(func(o *overload) float64 { return o.Peak / (1 << 20) })},
+	{"Twice the load: peak memory, second half : first half", 1.15, 1.05, true, "×", in(func(o *overload) float64 { return o.Flat })},
+	{"One loud partner: the others' ack p95, during : before", 1.5, 1.2, true, "×", in(func(f *fairness) float64 { return f.Ack[1] / f.Ack[0] })},
+	{"One loud partner: the others' end-to-end p95, during : before", 1.5, 1.2, true, "×", in(func(f *fairness) float64 { return f.E2E[1] / f.E2E[0] })},
+	{"Counting a stage into the rollups", 0.1, 0.03, true, "µs", in(func(r *rollup) float64 { return r.Nanoseconds / 1000 })},
+}
+
+// verdict of a target over all runs.
+type verdict struct {
+	Runs, Held int
+	Median     float64
+	Least      float64
+	Most       float64
+}
+
+func (t *target) judge(runs []*run) (v verdict) {
+	var values []float64
+	for _, r := range runs {
+		value, ok := t.of(r)
+		if !ok {
+			continue
+		}
+		values = append(values, value)
+		if t.holds(value, t.floor) {
+			v.Held++
+		}
+	}
+	v.Runs = len(values)
+	v.Least, v.Median, v.Most = spread(values)
+	return v
+}
+
+// failed are the names of the targets whose floor did not hold in every run.
+func failed(runs []*run) (names []string) {
+	for i := range targets {
+		if v := targets[i].judge(runs); v.Held < v.Runs {
+			names = append(names, targets[i].name)
+		}
+	}
+	return names
+}
