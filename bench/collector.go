@@ -45,7 +45,7 @@ func buildCollector(ctx context.Context) (string, error) {
 	cmd.Dir = filepath.Join("bench", "otelcol")
 	cmd.Stderr = os.Stderr
 	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("build the collector in %s: %w", cmd.Dir, err)
+		return "", fmt.Errorf("build the collector in %s: %w: leave otel out of -only to measure without it", cmd.Dir, err)
 	}
 	return binary, nil
 }
@@ -69,11 +69,6 @@ func startCollector(ctx context.Context, o *options, dir string, _ int) (_ *subj
 	text := fmt.Sprintf(collectorConfig, s.addr, filepath.Join(dir, "queue"), native, enginePassword)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return nil, fmt.Errorf("configure the collector: %w", err)
-	}
-	if o.collector == "" {
-		if o.collector, err = buildCollector(ctx); err != nil {
-			return nil, err
-		}
 	}
 	p, err := start(ctx, o.collector, "--config", "file:"+file)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 )
 
 // load is one run against one address. Rate 0 is a closed loop: every connection posts again as soon as it has its
-// answer. Otherwise requests are due at fixed times and go out on the next free connection; latency counts from when a
+// answer, or 20 ms after a refusal. Otherwise requests are due at fixed times and go out on the next free connection; latency counts from when a
 // request was due, so that a stalled server cannot hide behind a stalled generator. What is due and still waits for a
 // free connection at the end counts with the time that it has waited.
 type load struct {

@@ -3,7 +3,7 @@
 // floor of a target does not hold.
 //
 //	bench [-for 10s] [-runs 3] [-only leadline,null] [-scenarios outage,fairness]
-//	bench profile [-events 1000] [-rate 0] [-for 10s] [-dir profiles]
+//	bench profile [-events 1000] [-rate 0] [-for 10s] [-dir bin/profiles]
 //	bench load -addr 127.0.0.1:8080 -key ll_live_… [-events 1] [-rate 0] [-for 10s]
 //
 // "Stored" means rows that are really in ClickHouse, divided by the time from the first request until the last row was
@@ -127,6 +127,12 @@ func bench(ctx context.Context, args []string, out io.Writer) error {
 	o, err := readOptions(args)
 	if err != nil {
 		return err
+	}
+	if slices.Contains(o.only, "otel") {
+		fmt.Fprintln(out, "· building the OpenTelemetry Collector (a minute the first time)")
+		if o.collector, err = buildCollector(ctx); err != nil {
+			return err
+		}
 	}
 	var all []*run
 	for i := range o.runs {

@@ -63,11 +63,7 @@ func measureOverload(ctx context.Context, o *options, r *run) (any, error) {
 	if err := m.wait(ctx, all.Acked*events); err != nil && ctx.Err() != nil {
 		return nil, err
 	}
-	now, err := s.stored(ctx)
-	if err != nil {
-		return nil, err
-	}
-	out.Stored, out.Waiting = float64(now-m.had)/m.took.Seconds(), max(0, float64(all.Acked*events-(now-m.had)))
+	out.Stored, out.Waiting = float64(m.now-m.had)/m.took.Seconds(), max(0, float64(all.Acked*events-(m.now-m.had)))
 	u, err := readUsage(s.server)
 	out.Peak = float64(u.Peak)
 	return out, err

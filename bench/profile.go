@@ -20,7 +20,7 @@ import (
 // time under load. What it prints beside them is no measure: the profiler costs a few percent.
 func profile(ctx context.Context, args []string, out io.Writer) (err error) {
 	flags := flag.NewFlagSet("bench profile", flag.ContinueOnError)
-	dir := flags.String("dir", "profiles", "where cpu.pprof and heap.pprof are written")
+	dir := flags.String("dir", "bin/profiles", "where cpu.pprof and heap.pprof are written")
 	events := flags.Int("events", 1, "events a request")
 	rate := flags.Float64("rate", 0, "events a second; 0 is as many as possible")
 	seconds := flags.Duration("for", 10*time.Second, "how long the load runs")

@@ -70,6 +70,9 @@ func renderTargets(b *strings.Builder, runs []*run) {
 }
 
 func renderSubjects(b *strings.Builder, runs []*run) {
+	if len(runs[0].Pairs) == 0 && runs[0].Native == nil {
+		return
+	}
 	b.WriteString("| events a request | subject | an acknowledged event is | acknowledged/s | stored/s | refused | ack p50 / p95 / p99 at the maximum, ms | rate of the open loop, events/s | its ack p50 / p95 / p99, ms | server µs an event | ClickHouse µs an event | peak RSS, MB |\n")
 	b.WriteString("|---|---|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, events := range requestSizes {
@@ -101,6 +104,9 @@ func renderSubjects(b *strings.Builder, runs []*run) {
 			count(blockRows), count(f((*limit).perSecond)), f(func(l *limit) float64 { return perRow(l.CPU, l.Rows) }), f(func(l *limit) float64 { return perRow(l.ClickHouseCPU, l.Rows) }))
 	}
 	for _, name := range []string{"null", "leadline"} {
+		if _, ok := runs[0].pair(name, 1); !ok {
+			continue
+		}
 		f := func(of func(p *pair) float64) float64 {
 			return median(runs, func(r *run) (float64, bool) {
 				p, ok := r.pair(name, 1)

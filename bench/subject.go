@@ -26,12 +26,12 @@ type kind struct {
 	start   func(ctx context.Context, o *options, dir string, events int) (*subject, error)
 }
 
-// kinds in the order in which they are measured: the empty handler needs Leadline's rate.
+// kinds in the order in which they are measured: the empty handler needs Leadline's rate, and the same mood of the machine.
 var kinds = []kind{
 	{"leadline", "**Leadline**, everything on", "on disk, fsync'd; checked; stored once", startLeadline},
+	{"null", "limit: a Fiber handler that does nothing", "nothing", startNull},
 	{"clickhouse", "ClickHouse's HTTP intake, async_insert, wait", "in a part of the table, not fsync'd", startClickHouse},
 	{"otel", "OpenTelemetry Collector, queue on disk", "in the queue's file, fsync'd", startCollector},
-	{"null", "limit: a Fiber handler that does nothing", "nothing", startNull},
 }
 
 // figures of one subject under one load.
@@ -102,6 +102,9 @@ func (s *subject) measure(ctx context.Context, l load) (f figures, err error) {
 	if err := m.wait(ctx, all.Acked*int64(l.Events)); err != nil {
 		return f, err
 	}
+	if most := all.requests() * int64(l.Events); m.now-m.had > most {
+		return f, fmt.Errorf("%d events were sent and %d are stored", most, m.now-m.had)
+	}
 	return m.figures(&l, r)
 }
 
@@ -109,7 +112,7 @@ func (s *subject) measure(ctx context.Context, l load) (f figures, err error) {
 type meter struct {
 	*subject
 	began              time.Time
-	had                int64
+	had, now           int64 // rows stored, then and at the last look
 	server, clickhouse usage
 	took               time.Duration // until everything was stored
 }
@@ -137,21 +140,20 @@ func (s *subject) meter(ctx context.Context) (m *meter, err error) {
 const patience = 2 * time.Minute
 
 // wait returns when as many events as were acknowledged are stored.
-func (m *meter) wait(ctx context.Context, acked int64) error {
+func (m *meter) wait(ctx context.Context, acked int64) (err error) {
 	if m.stored == nil {
 		return nil
 	}
 	for deadline := time.Now().Add(patience); ; {
-		now, err := m.stored(ctx)
-		if err != nil {
+		if m.now, err = m.stored(ctx); err != nil {
 			return err
 		}
 		m.took = time.Since(m.began)
-		if now-m.had >= acked {
+		if m.now-m.had >= acked {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("%d of %d acknowledged events are not stored after %v", acked-now+m.had, acked, patience)
+			return fmt.Errorf("%d of %d acknowledged events are not stored after %v", acked-m.now+m.had, acked, patience)
 		}
 		if !waitUntil(ctx, time.Now().Add(50*time.Millisecond)) {
 			return ctx.Err()

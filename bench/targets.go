@@ -1,11 +1,14 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // target is what has to hold on any machine: ratios of what was measured side by side, and bounds of memory.
 type target struct {
 	name  string
-	floor float64
+	floor float64 // infinite where there is none
 	aim   float64
 	most  bool   // floor and aim are bounds from above
 	unit  string // "×", "ms", "MB", "µs" or ""
@@ -35,6 +38,9 @@ func (t *target) format(v float64) string {
 }
 
 func (t *target) bound(v float64) string {
+	if math.IsInf(v, 0) {
+		return "–"
+	}
 	if t.most {
 		return "≤ " + t.format(v)
 	}
@@ -77,6 +83,7 @@ var targets = []target{
 	{"1 000 a request: CPU an event, ClickHouse's included, the same two", 0.8, 0.5, true, "×", ratio(1000, "clickhouse", cpuFull, cpuFull)},
 	{"1 a request, half the maximum: ack p99, Leadline : empty handler", 4, 2, true, "×", ratio(1, "null", p99Half, p99Half)},
 	{"ClickHouse away: ack p99", 34, 13, true, "ms", in(func(o *outage) float64 { return o.During[2] })},
+	{"ClickHouse away: ack p99, during : before", math.Inf(1), 1.1, true, "×", in(func(o *outage) float64 { return o.During[2] / o.Before[2] })},
 	{"ClickHouse away: memory grows by", 100, 30, true, "MB", in(func(o *outage) float64 { return o.Growth / (1 << 20) })},
 	{"ClickHouse away: acknowledged events missing or doubled afterwards", 0, 0, true, "", in(func(o *outage) float64 { return o.Missing + o.Double })},
 	{"Twice the load: peak memory", 600, 350, true, "MB", in(func(o *overload) float64 { return o.Peak / (1 << 20) })},
