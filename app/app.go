@@ -178,7 +178,7 @@ func (a *App) setup(ctx context.Context, o Options) error {
 	if err := a.openStore(ctx, o, secret); err != nil {
 		return err
 	}
-	queue, err := spool.Open(spool.Options{Dir: filepath.Join(c.Data, "spool"), Log: o.Log})
+	queue, err := spool.Open(spool.Options{Dir: filepath.Join(c.Data, "spool"), MaxBytes: int64(c.Spool.Max), Log: o.Log})
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,8 @@ type Config struct {
 	Listen     source.At[string] `yaml:"listen"` // HTTP
 	Data       string            `yaml:"data"`   // spool, state.db, the embedded ClickHouse
 	ClickHouse ClickHouse        `yaml:"clickhouse"`
-	Bots       source.Map[Bot]   `yaml:"bots"`    // webhooks, by the name in /v1/telegram/{bot}
+	Bots       source.Map[Bot]   `yaml:"bots"` // webhooks, by the name in /v1/telegram/{bot}
+	Spool      Spool             `yaml:"spool"`
 	Schemas    source.At[string] `yaml:"schemas"` // folder of <event.type>/<major>.json, "" for none
 	Pipeline   Pipeline          `yaml:"pipeline"`
 	Rules      []At              `yaml:"rules"` // files and folders of RuleGroup and Schedule documents
@@ -27,6 +28,11 @@ type Config struct {
 
 // At is a text that knows its place in the file.
 type At = source.At[string]
+
+// Spool holds what is acknowledged and not stored yet.
+type Spool struct {
+	Max Size `yaml:"max"` // then events are refused until ClickHouse has taken some
+}
 
 // ClickHouse says where the tables are: in the embedded engine, or at addrs.
 type ClickHouse struct {
@@ -95,6 +101,7 @@ func Default() Config {
 	return Config{
 		Listen: At{Value: "127.0.0.1:8080"},
 		Data:   "data",
+		Spool:  Spool{Max: 4 << 30},
 		ClickHouse: ClickHouse{
 			Embedded: Embedded{Native: "127.0.0.1:19000", HTTP: "127.0.0.1:18123", MaxMemory: 2 << 30},
 			Database: "leadline",
