@@ -87,12 +87,7 @@ func underLoad(t *testing.T, strike func(h *house, l *load, r *rand.Rand)) {
 	h := settle(t)
 	l := &load{url: "http://" + h.listen + "/v1/events", keys: map[string]string{}}
 	for n := range partners {
-		partner := partnerName(n)
-		out, errs, code := leadlineDoes(t, nil, "keys", "create", partner, "--config", h.config)
-		if code != 0 {
-			t.Fatalf("keys create: %d %s", code, errs)
-		}
-		l.keys[partner] = strings.TrimSpace(out)
+		l.keys[partnerName(n)] = h.key(t, partnerName(n))
 	}
 	h.start(t)
 	end := l.begin(t.Context())

@@ -29,6 +29,9 @@ type fate struct {
 	posts    int // tries, whatever came of them
 	acks     int // answers ok, warning, duplicate or drop
 	accepted int // of them ok or warning
+
+	first  time.Time // when it was posted first
+	stored bool      // was seen in ClickHouse
 }
 
 // item is an event, or one that is rejected, by its sender's name for it.
@@ -48,6 +51,7 @@ type load struct {
 	acks    int
 	strange []string // answers that nothing explains
 	retries int
+	refused map[int]int // answers that ask for another try, by status
 }
 
 const (
@@ -63,7 +67,7 @@ const (
 func (l *load) begin(ctx context.Context) (end func()) {
 	ctx, cancel := context.WithTimeout(ctx, loadDeadline)
 	stop := make(chan struct{})
-	l.fates = map[item]*fate{}
+	l.fates, l.refused = map[item]*fate{}, map[int]int{}
 	l.client = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
 	var all sync.WaitGroup
 	for partner := range l.keys {
@@ -174,7 +178,7 @@ func (l *load) try(ctx context.Context, kind string, items []item, body string) 
 	l.mu.Lock()
 	for _, it := range items {
 		if l.fates[it] == nil {
-			l.fates[it] = &fate{}
+			l.fates[it] = &fate{first: time.Now()}
 		}
 		l.fates[it].posts++
 	}
@@ -192,8 +196,16 @@ func (l *load) try(ctx context.Context, kind string, items []item, body string) 
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	switch {
-	case err != nil || resp.StatusCode == http.StatusServiceUnavailable:
+	case err != nil:
 		return false
+	case resp.StatusCode == http.StatusServiceUnavailable, resp.StatusCode == http.StatusTooManyRequests:
+		l.mu.Lock()
+		l.refused[resp.StatusCode]++
+		l.mu.Unlock()
+		return false
+	case resp.StatusCode == http.StatusUnprocessableEntity && len(items) == 1 && items[0].bad:
+		l.note(items, &leadline.Receipt{Items: []leadline.Item{{Result: leadline.ResultDrop}}})
+		return true
 	case resp.StatusCode != http.StatusAccepted:
 		l.odd("%v: %d %s", items[0], resp.StatusCode, text)
 		return true

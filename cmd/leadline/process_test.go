@@ -34,24 +34,40 @@ type house struct {
 	exited                    chan struct{} // closed when the present process is gone
 }
 
-// settle makes a house. Nothing runs in it yet.
-func settle(t testing.TB) *house {
+// settle makes a house with an embedded ClickHouse. Nothing runs in it yet.
+func settle(t testing.TB, more ...string) *house {
 	t.Helper()
 	h := &house{dir: t.TempDir(), listen: freeAddr(t), native: freeAddr(t), http: freeAddr(t)}
+	h.configure(t, fmt.Sprintf("{embedded: {native: %s, http: %s, max_memory: 1GiB}}", h.native, h.http), more...)
+	return h
+}
+
+// configure writes leadline.yaml: where ClickHouse is, and lines of the test's own.
+func (h *house) configure(t testing.TB, clickhouse string, more ...string) {
+	t.Helper()
 	h.config = filepath.Join(h.dir, "leadline.yaml")
 	examples := filepath.Join(root, "examples")
 	yaml := fmt.Sprintf(`listen: %s
 data: data
-clickhouse:
-  embedded: {native: %s, http: %s, max_memory: 1GiB}
+clickhouse: %s
 schemas: %q
 pipeline: {qualify: %q}
 rules: [%q]
-`, h.listen, h.native, h.http, filepath.Join(examples, "schemas"), filepath.Join(examples, "qualify.yaml"), filepath.Join(examples, "rules"))
+`, h.listen, clickhouse, filepath.Join(examples, "schemas"), filepath.Join(examples, "qualify.yaml"), filepath.Join(examples, "rules"))
+	yaml += strings.Join(append(more, ""), "\n")
 	if err := os.WriteFile(h.config, []byte(yaml), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return h
+}
+
+// key creates an API key of a partner.
+func (h *house) key(t testing.TB, partner string) string {
+	t.Helper()
+	out, errs, code := leadlineDoes(t, nil, "keys", "create", partner, "--config", h.config)
+	if code != 0 {
+		t.Fatalf("keys create: %d %s", code, errs)
+	}
+	return strings.TrimSpace(out)
 }
 
 // freeAddr is a loopback address that can be taken again after a kill: below the range from which the kernel gives
@@ -122,15 +138,20 @@ func (h *house) start(t testing.TB) {
 		resp.Body.Close()
 		return resp.StatusCode == http.StatusOK
 	})
-	last := h.native
-	if h.starts == 1 {
+	last, embedded := h.native, h.analyst == ""
+	switch {
+	case h.starts == 1 && embedded:
 		last = "PrettyCompact"
+	case h.starts == 1:
+		last = "curl http"
 	}
 	eventually(t, "the welcome is printed", func() bool { return strings.Contains(h.output(t), last) })
 	if h.starts == 1 {
 		h.welcomed = h.output(t)
 		h.apiKey = find(t, h.welcomed, `API key +(ll_live_\S+)`)
-		h.analyst = find(t, h.welcomed, `analyst password +(\S+)`)
+		if embedded {
+			h.analyst = find(t, h.welcomed, `analyst password +(\S+)`)
+		}
 	}
 }
 
