@@ -15,10 +15,17 @@ import (
 // library and the country database lie.
 var binary, root string
 
-// The test binary is also the child of the engine of the tests that start an app.App of their own.
+// rogue is a client that kills itself; nil where the soak does not run.
+var rogue func(args []string)
+
+// The test binary is also the child of the engine of the tests that start an app.App of their own, and a client of the
+// soak.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "engine" {
 		os.Exit(engine.Main(os.Args[2:]))
+	}
+	if len(os.Args) > 1 && os.Args[1] == "rogue" && rogue != nil {
+		rogue(os.Args[2:])
 	}
 	os.Exit(withBinary(m.Run))
 }
