@@ -21,10 +21,13 @@ type committer struct {
 	logs   [lanes]laneLog
 	batch  []*call // what they wait for is in logs, and a flush makes it durable
 	broken error
+	warned bool // that keys are forgotten early
 }
 
 func newCommitter(s *Spool) *committer {
-	c := &committer{spool: s, seen: newSeen(s.files.bucketOf(time.Now()))}
+	now := time.Now()
+	c := &committer{spool: s, seen: newSeen(s.files.bucketOf(now)-buckets, s.opts.MaxKeyBytes)}
+	c.seen.span, c.seen.now = int64(s.files.span), now.UnixNano()
 	c.logs[Fair] = laneLog{lane: Fair, limit: s.opts.MaxRecords}
 	c.logs[Overflow] = laneLog{lane: Overflow, limit: s.opts.OverflowRecords}
 	return c
@@ -59,11 +62,23 @@ func (c *committer) run() {
 func (c *committer) account() {
 	c.spool.keyCount.Store(int64(c.seen.count))
 	c.spool.keyMemory.Store(c.seen.bytes())
+	if !c.seen.forced {
+		return
+	}
+	oldest := c.seen.gens[0]
+	c.spool.keysFrom.Store(oldest.bucket)
+	c.spool.keysSince.Store(oldest.since)
+	if !c.warned {
+		c.warned = true
+		c.spool.opts.Log.Warn("keys fill their memory, the oldest are forgotten early: what is sent again later than the window is stored twice; give the spool more MaxKeyBytes",
+			"max_key_bytes", c.spool.opts.MaxKeyBytes, "window", c.spool.Window(), "wanted", c.spool.opts.Window)
+	}
 }
 
 // commit answers the calls: when it returns, all that have no err are durable.
 func (c *committer) commit(calls []*call) {
 	c.now = time.Now()
+	c.seen.now = c.now.UnixNano()
 	c.seen.turn(c.spool.files.bucketOf(c.now))
 	for _, call := range calls {
 		if call.state.CompareAndSwap(waiting, taken) {

@@ -154,8 +154,8 @@ func (g *Segment) Done() error {
 	if closed {
 		return ErrClosed
 	}
-	now := s.files.bucketOf(time.Now())
-	if err := s.pool.needSpace(func() error { return s.files.remember(g.bucket, now, *g.data) }); err != nil {
+	oldest := max(s.files.bucketOf(time.Now())-buckets, s.keysFrom.Load())
+	if err := s.pool.needSpace(func() error { return s.files.remember(g.bucket, oldest, *g.data) }); err != nil {
 		return fmt.Errorf("remember the keys of a segment: %w", err)
 	}
 	if err := s.pool.needSpace(g.slot.clear); err != nil {

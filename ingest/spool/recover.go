@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"leadline"
 )
@@ -54,7 +55,7 @@ func open(opts Options, opener opener) (*Spool, error) {
 // recover fills the list of segments, the pool and the set of keys from the folder.
 func (c *committer) recover(opener opener) error {
 	s := c.spool
-	cut, err := s.files.load(c.seen)
+	cut, err := s.files.load(c.seen, s.files.bucketOf(time.Now()))
 	if err != nil {
 		return err
 	}

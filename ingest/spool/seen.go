@@ -15,8 +15,10 @@ const (
 	shards   = 256
 	minSlots = 16
 	buckets  = 12  // the window is so many buckets long; keys expire by the bucket
-	epochs   = 254 // 1…254 in turn; 0 is a free entry
+	epochs   = 254 // 1…254, one a generation, in turn; 0 is a free entry
 	dead     = 255 // a key that was given back
+
+	bytesPerKey = 24 // about
 
 	epochShift = 56
 	keyBits    = 1<<epochShift - 1
@@ -29,14 +31,20 @@ func (e *entry) epoch() uint64 { return e.hi >> epochShift }
 type shard struct {
 	slots []entry
 	used  int   // not free: living, expired and dead
-	swept int64 // the bucket in which expired keys were last removed
+	swept int64 // the oldest generation when expired keys were last removed
 }
 
-// seen is the set of keys of the last buckets. One goroutine uses it.
+// seen is the set of keys of the last buckets, as far as the memory goes. One goroutine uses it.
 type seen struct {
-	seed0, seed1 uint64    // so that nobody can choose keys that collide
-	bucket       int64     // now
-	live         [256]bool // by epoch: whether it is within the window
+	seed0, seed1 uint64 // so that nobody can choose keys that collide
+	most         int64  // bytes
+	span         int64  // ns of a bucket
+	now          int64  // Unix ns
+	bucket       int64  // now
+	gens         []generation
+	number       int64     // of the last generation, which takes the keys that come now
+	forced       bool      // keys were forgotten before their time
+	live         [256]bool // by epoch: whether it is remembered
 	count        int
 	slots        int
 	sweep        int    // the next shard to sweep
@@ -45,16 +53,22 @@ type seen struct {
 	shards       [shards]shard
 }
 
-func newSeen(bucket int64) *seen {
-	s := &seen{seed0: rand.Uint64(), seed1: rand.Uint64(), bucket: bucket - buckets - 1}
+func newSeen(bucket, most int64) *seen {
+	s := &seen{seed0: rand.Uint64(), seed1: rand.Uint64(), most: most, bucket: bucket - buckets - 1}
 	s.turn(bucket)
 	return s
 }
 
+// reset empties the tables.
+func (s *seen) reset() {
+	for i := range s.shards {
+		s.shards[i] = shard{slots: make([]entry, minSlots), swept: s.number + 1}
+	}
+	s.slots, s.count, s.unswept = shards*minSlots, 0, 0
+}
+
 // bytes is the memory the tables take.
 func (s *seen) bytes() int64 { return int64(s.slots) * 16 }
-
-func epochOf(bucket int64) uint64 { return uint64((bucket%epochs+epochs)%epochs) + 1 }
 
 // add takes a key for a bucket that is not after the present one, and reports whether it is new.
 func (s *seen) add(key *leadline.Key, bucket int64) bool {
@@ -72,7 +86,11 @@ func (s *seen) add(key *leadline.Key, bucket int64) bool {
 	case e.epoch() == dead:
 		s.count++
 	}
-	*e = entry{k.lo, k.hi | epochOf(bucket)<<epochShift}
+	i := s.generationOf(bucket)
+	*e = entry{k.lo, k.hi | epochOf(s.oldest()+int64(i))<<epochShift}
+	if s.gens[i].keys++; s.gens[i].keys >= s.share() && i == len(s.gens)-1 {
+		s.split()
+	}
 	return true
 }
 
@@ -138,17 +156,27 @@ func (s *seen) addAll(b []byte, bucket int64) {
 	}
 }
 
-// rebuild drops what is dead or expired and makes the shard's table fit for what lives and extra more.
-func (s *seen) rebuild(sh *shard, extra int) {
-	old, alive := sh.slots, 0
-	for i := range old {
-		if s.live[old[i].epoch()] {
+// fit counts what lives in a shard and gives the size of the table for that and extra more.
+func (s *seen) fit(sh *shard, extra int) (alive, size int) {
+	for i := range sh.slots {
+		if s.live[sh.slots[i].epoch()] {
 			alive++
 		}
 	}
-	size := len(old)
+	size = len(sh.slots)
 	if want := max(minSlots, (alive+extra)*100/66); (alive+extra)*10 > size*7 || want < size/2 {
 		size = want
+	}
+	return alive, size
+}
+
+// rebuild drops what is dead or expired and makes the shard's table fit for what lives and extra more. Where the memory
+// does not suffice it forgets the oldest keys.
+func (s *seen) rebuild(sh *shard, extra int) {
+	old := sh.slots
+	alive, size := s.fit(sh, extra)
+	for size > len(old) && s.bytes()+int64(size-len(old))*16 > s.most && s.forget() {
+		alive, size = s.fit(sh, extra)
 	}
 	sh.slots = make([]entry, size)
 	s.slots += size - len(old)
@@ -162,36 +190,15 @@ func (s *seen) rebuild(sh *shard, extra int) {
 		}
 	}
 	sh.used = alive
-	sh.swept = s.bucket
+	sh.swept = s.oldest()
 }
 
-// reserve makes room for so many keys before they are loaded.
+// reserve makes room for so many keys, or as many as may be, before they are loaded.
 func (s *seen) reserve(keys int) {
+	keys = min(keys, int(s.most/bytesPerKey)*9/10)
 	for i := range s.shards {
 		sh := &s.shards[i]
 		s.rebuild(sh, max(0, keys/shards-sh.used))
-	}
-}
-
-// turn moves the present. It never goes back: a clock that does would let keys expire.
-func (s *seen) turn(bucket int64) {
-	if bucket <= s.bucket {
-		return
-	}
-	for i := range s.shards {
-		switch sh := &s.shards[i]; {
-		case bucket-s.bucket > buckets: // all are expired
-			s.slots += minSlots - len(sh.slots)
-			*sh = shard{slots: make([]entry, minSlots), swept: bucket}
-			s.count = 0
-		case bucket-sh.swept >= epochs-buckets: // an epoch would mean two buckets
-			s.rebuild(sh, 0)
-		}
-	}
-	s.bucket, s.unswept = bucket, shards
-	clear(s.live[:])
-	for b := range int64(buckets + 1) {
-		s.live[epochOf(bucket-b)] = true
 	}
 }
 
@@ -201,7 +208,7 @@ func (s *seen) tidy() {
 	if s.unswept == 0 {
 		return
 	}
-	if sh := &s.shards[s.sweep]; sh.swept < s.bucket {
+	if sh := &s.shards[s.sweep]; sh.swept < s.oldest() {
 		s.rebuild(sh, 0)
 	}
 	s.sweep = (s.sweep + 1) % shards

@@ -21,7 +21,7 @@ func TestSeenAgainstMap(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		now := rapid.Int64Range(1000, 1500).Draw(t, "bucket")
-		s, model := newSeen(now), map[leadline.Key]int64{}
+		s, model := newSeen(now, 1<<30), map[leadline.Key]int64{}
 		expired := func(b int64) bool { return b < now-buckets }
 		key := rapid.Custom(func(t *rapid.T) leadline.Key {
 			n := rapid.IntRange(0, 200).Draw(t, "n")
@@ -72,7 +72,7 @@ func TestSeenAgainstMap(t *testing.T) {
 
 func TestSeenMemory(t *testing.T) {
 	t.Parallel()
-	s := newSeen(1000)
+	s := newSeen(1000, 1<<30)
 	const n = 1_000_000
 	for i := range n {
 		k := numberKey(i)
@@ -95,8 +95,8 @@ func TestSeenFileTornAtEveryByte(t *testing.T) {
 	files := func(dir string) *seenFiles { return &seenFiles{dir: dir, span: time.Hour, open: openFile} }
 	load := func(f *seenFiles, want ...string) {
 		t.Helper()
-		set := newSeen(1000)
-		if _, err := f.load(set); err != nil {
+		set := newSeen(1000, 1<<30)
+		if _, err := f.load(set, 1000); err != nil {
 			t.Fatal(err)
 		}
 		for _, id := range want {
@@ -168,7 +168,7 @@ func TestSeenFileTornAtEveryByte(t *testing.T) {
 // Epochs repeat after 254 buckets: a key that nothing swept away must not come to life again.
 func TestSeenEpochsRepeat(t *testing.T) {
 	t.Parallel()
-	s, key := newSeen(1000), numberKey(1)
+	s, key := newSeen(1000, 1<<30), numberKey(1)
 	s.add(&key, 1000)
 	for b := int64(1); b < 3*epochs; b++ {
 		s.turn(1000 + b)
@@ -191,7 +191,7 @@ func BenchmarkSeenLoad(b *testing.B) {
 			frames = appendRecord(frames, &key, nil)
 		}
 		endFrame(frames, 0)
-		if err := f.remember(now-int64(i%buckets), now, frames); err != nil {
+		if err := f.remember(now-int64(i%buckets), now-buckets, frames); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -42,9 +44,9 @@ func (f *seenFiles) path(bucket int64) string {
 	return filepath.Join(f.dir, seenPrefix+strconv.FormatInt(bucket, 10)+seenSuffix)
 }
 
-// load reads what an earlier process left into the set and deletes what is older than the window. cut is how many bytes
-// at the ends of files were no whole block.
-func (f *seenFiles) load(set *seen) (cut int64, err error) {
+// load reads what an earlier process left into the set, the oldest first, and deletes what is older than the window or
+// had no room. cut is how many bytes at the ends of files were no whole block.
+func (f *seenFiles) load(set *seen, now int64) (cut int64, err error) {
 	names, err := filepath.Glob(filepath.Join(f.dir, seenPrefix+"*"+seenSuffix))
 	if err != nil {
 		return 0, err
@@ -63,17 +65,20 @@ func (f *seenFiles) load(set *seen) (cut int64, err error) {
 		f.sizes[bucket] = info.Size()
 		total += info.Size()
 	}
-	if err := f.expire(set.bucket); err != nil {
+	if err := f.expire(now - buckets); err != nil {
 		return 0, err
 	}
 	set.reserve(int(total / int64(keyBytes)))
-	for bucket, length := range f.sizes {
+	for _, bucket := range slices.Sorted(maps.Keys(f.sizes)) {
+		length := f.sizes[bucket]
+		set.turn(min(bucket, now))
 		if err := f.loadFile(bucket, set); err != nil {
 			return 0, fmt.Errorf("load %s: %w", f.path(bucket), err)
 		}
 		cut += length - f.sizes[bucket]
 	}
-	return cut, nil
+	set.turn(now)
+	return cut, f.expire(set.gens[0].bucket)
 }
 
 func (f *seenFiles) loadFile(bucket int64, set *seen) error {
@@ -107,9 +112,9 @@ func (f *seenFiles) loadFile(bucket int64, set *seen) error {
 	return in.Close()
 }
 
-// remember makes the keys in frames durable. A bucket that has expired needs no remembering.
-func (f *seenFiles) remember(bucket, now int64, frames []byte) error {
-	if err := f.expire(now); err != nil {
+// remember makes the keys in frames durable. A bucket before the oldest needs no remembering.
+func (f *seenFiles) remember(bucket, oldest int64, frames []byte) error {
+	if err := f.expire(oldest); err != nil {
 		return err
 	}
 	f.block = append(f.block[:0], make([]byte, seenBlockHead)...)
@@ -118,7 +123,7 @@ func (f *seenFiles) remember(bucket, now int64, frames []byte) error {
 			f.block = append(f.block, key[:]...)
 		}
 	}
-	if len(f.block) == seenBlockHead || bucket < now-buckets {
+	if len(f.block) == seenBlockHead || bucket < oldest {
 		return nil
 	}
 	binary.LittleEndian.PutUint32(f.block[4:], uint32((len(f.block)-seenBlockHead)/keyBytes))
@@ -155,10 +160,10 @@ func (f *seenFiles) turn(bucket int64) error {
 	return nil
 }
 
-// expire deletes the files of buckets that have left the window.
-func (f *seenFiles) expire(now int64) error {
+// expire deletes the files of buckets before the oldest that is remembered.
+func (f *seenFiles) expire(oldest int64) error {
 	for bucket := range f.sizes {
-		if bucket >= now-buckets {
+		if bucket >= oldest {
 			continue
 		}
 		if f.file != nil && f.bucket == bucket {

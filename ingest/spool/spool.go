@@ -35,6 +35,7 @@ type Options struct {
 	LateAfter       time.Duration // a segment of that age takes turns with the fresh ones, see Next; default 5 s
 	MaxBytes        int64         // of all records that are not done; default 4 GiB
 	Window          time.Duration // for so long a key is remembered; default 48 h
+	MaxKeyBytes     int64         // of memory for keys, 24 each; beyond it the oldest go before their time; default 1 GiB
 	Log             *slog.Logger
 }
 
@@ -45,6 +46,7 @@ func (o Options) withDefaults() (Options, error) {
 	o.LateAfter = cmp.Or(o.LateAfter, 5*time.Second)
 	o.MaxBytes = cmp.Or(o.MaxBytes, 4<<30)
 	o.Window = cmp.Or(o.Window, 48*time.Hour)
+	o.MaxKeyBytes = cmp.Or(o.MaxKeyBytes, 1<<30)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -55,6 +57,8 @@ func (o Options) withDefaults() (Options, error) {
 		return o, errors.New("spool sizes can't be negative")
 	case o.LateAfter < 0:
 		return o, errors.New("spool LateAfter can't be negative")
+	case o.MaxKeyBytes < 1<<20:
+		return o, fmt.Errorf("spool MaxKeyBytes %d is too little: at least 1 MiB", o.MaxKeyBytes)
 	case o.Window < time.Minute:
 		return o, fmt.Errorf("spool window %v is too short: at least a minute", o.Window)
 	}
@@ -76,6 +80,7 @@ type Spool struct {
 
 	used, waiting       atomic.Int64 // bytes of frames and records that are not done
 	keyCount, keyMemory atomic.Int64
+	keysFrom, keysSince atomic.Int64 // bucket and Unix ns of the oldest keys, once some were forgotten early
 
 	mu       sync.Mutex
 	calls    []*call       // wait for the committer
@@ -212,6 +217,16 @@ func (s *Spool) KeyCount() int { return int(s.keyCount.Load()) }
 
 // Memory is what they take, in bytes.
 func (s *Spool) Memory() int64 { return s.keyMemory.Load() }
+
+// Window is for how long a key is remembered at present: Options.Window, or less since the oldest keys had to go for
+// Options.MaxKeyBytes.
+func (s *Spool) Window() time.Duration {
+	since := s.keysSince.Load()
+	if since == 0 {
+		return s.opts.Window
+	}
+	return min(s.opts.Window, max(0, time.Since(time.Unix(0, since))))
+}
 
 // Err says why nothing can be appended any more; nil while all is well. What was acknowledged is on disk, and a new
 // Open reads it.
