@@ -14,6 +14,9 @@ type relay struct {
 	cutAfter atomic.Int64 // bytes to the server after which both ends are closed
 	deafAt   atomic.Int64 // bytes to the server after which its answers are kept back
 	wg       sync.WaitGroup
+
+	mu   sync.Mutex
+	tape []byte // what went to the server since heal
 }
 
 const never = 1 << 60
@@ -39,6 +42,21 @@ func (r *relay) addr() string { return r.listener.Addr().String() }
 func (r *relay) heal() {
 	r.cutAfter.Store(never)
 	r.deafAt.Store(never)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tape = nil
+}
+
+func (r *relay) record(b []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tape = append(r.tape, b...)
+}
+
+func (r *relay) recorded() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return string(r.tape)
 }
 
 func (r *relay) accept() {
@@ -63,6 +81,7 @@ func (r *relay) accept() {
 					server.Write(buf[:max(left, 0)])
 					return
 				}
+				r.record(buf[:n])
 				sent.Add(int64(n))
 				if _, werr := server.Write(buf[:n]); err != nil || werr != nil {
 					return

@@ -5,7 +5,8 @@
 --
 -- Not 0 for a rollup, for some minutes: a batch is between two tries, its events are there and its rollup is to come; the
 -- log names the table that refuses. For longer: that rollup's rows were deleted, or duplicate_rows is not 0 for events.
--- Not 0 for events: rows were deleted other than by Erase, or a part of the table was lost (system.detached_parts).
+-- Not 0 for events: duplicate_rows is not 0 for a rollup; or rows were deleted other than by Erase; or a part of the table
+-- was lost, see system.detached_parts.
 -- Rollups cannot bring them back; the sender can, within the days that it keeps them, under the same ids.
 --
 -- Only what is whole counts: minutes, and for latency_1h hours, that ended two minutes ago. A batch may count in a later
