@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"leadline"
@@ -93,3 +94,72 @@ func FuzzJSON(f *testing.F) {
 }
 
 func FuzzNDJSON(f *testing.F) { fuzzBody(f, (*decoder).lines) }
+
+func cloudSeeds(f *testing.F) {
+	f.Helper()
+	for _, s := range []string{
+		cloud(``), "[" + cloud(``) + "," + cloud(`"id":"2"`) + "]", "[]", "{}", "5", `[null,{"specversion":"1.0"}]`,
+		cloud(`"time":"2026-03-20T19:30:27.123Z","dataschema":"https://example.org/lead.qualified/2.json"`), cloud(`"data_base64":"aGk="`),
+		cloud(`"leadchatid":"1","leadip":"::1","leadlocale":"ru","x":null`), cloud(`"schema":"lead.qualified/1","traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"`),
+		cloud(`"subject":null,"sequence":"1","comexampleextension1":7`), cloud(`"source":"\u0000"`), cloud(`"data":{"plan":1,"amont":2}`),
+	} {
+		f.Add([]byte(s))
+	}
+}
+
+func fuzzCloud(f *testing.F, format Format) {
+	f.Helper()
+	cloudSeeds(f)
+	d := newDecoder(schemas(f), func(string) []byte { return []byte("p") }, newClock())
+	f.Fuzz(func(t *testing.T, body []byte) {
+		r := Request{Partner: "acme", Format: format, Body: body, ReceivedAt: received, Received: received}
+		d.begin(&r, 1)
+		defer d.end()
+		if d.decode() == nil {
+			checkRecords(t, d)
+		}
+	})
+}
+
+func FuzzCloudEvent(f *testing.F)  { fuzzCloud(f, FormatCloudEvent) }
+func FuzzCloudEvents(f *testing.F) { fuzzCloud(f, FormatCloudEvents) }
+
+// FuzzHook maps bodies of any kind with the expressions of a shop's webhook.
+func FuzzHook(f *testing.F) {
+	for _, s := range []string{
+		`{"id":"1","type":"charge.paid","amount":1}`, `{"id":"1","type":"charge.paid","created":1774035027,"data":{"chat":1,"ip":"::1","utm":{"campaign":"x"}}}`,
+		`{}`, `[]`, `5`, ``, `{"type":"charge.paid","data":{"chat":1e400,"ip":"x"},"created":-1}`, `{"data.chat":7,"data":{"chat":8},"type":"a"}`, `{"type":"\u0000"}`,
+	} {
+		f.Add([]byte(s))
+	}
+	d := newDecoder(schemas(f), func(string) []byte { return []byte("p") }, newClock())
+	h := mustHook(f, shop)
+	f.Fuzz(func(t *testing.T, body []byte) {
+		r := Request{Partner: "acme", Body: body, ReceivedAt: received, Received: received}
+		d.begin(&r, 1)
+		defer d.end()
+		if d.hook(h) == nil {
+			checkRecords(t, d)
+		}
+	})
+}
+
+// FuzzPrivate sends events with an x-pii field: its value is in nothing that is kept.
+func FuzzPrivate(f *testing.F) {
+	for _, s := range []string{`"ada@example.org"`, `7`, `{"a":["b"]}`, `null`, `"\u0061\ud83d\ude00"`, `true`, `[[]]`, `-1.5e3`} {
+		f.Add(s, `"plan":"pro"`)
+		f.Add(s, `"plan":"gold","emial":1`)
+	}
+	d := newDecoder(privateSchemas(f), func(string) []byte { return []byte("p") }, newClock())
+	f.Fuzz(func(t *testing.T, value, rest string) {
+		r := Request{Partner: "acme", Body: []byte(`{"id":"1","type":"order.placed","payload":{"who":["SECRET",` + value + `],` + rest + `}}`), ReceivedAt: received, Received: received}
+		d.begin(&r, 1)
+		defer d.end()
+		if d.decode() == nil && strings.Count(value+rest, "SECRET") == 0 && !strings.Contains(value, "]") {
+			checkRecords(t, d)
+			if strings.Contains(string(spoken(d, nil)), "SECRET") {
+				t.Fatalf("%s leaves the secret in %q", r.Body, spoken(d, nil))
+			}
+		}
+	})
+}
