@@ -19,16 +19,31 @@ var (
 	ownEvents = dialect{
 		payload: "/payload", occurred: "/occurred_at", schema: "/schema",
 		kept: []keptField{
-			{fieldID, "id"}, {fieldType, "type"}, {fieldOccurredAt, "occurred_at"}, {fieldSentAt, "sent_at"}, {fieldBot, "bot"},
-			{fieldCampaign, "campaign"}, {fieldSchema, "schema"}, {fieldAttempt, "attempt"}, {fieldPayload, "payload"}, {fieldLead, "lead"},
+			{fieldID, "id"},
+			{fieldType, "type"},
+			{fieldOccurredAt, "occurred_at"},
+			{fieldSentAt, "sent_at"},
+			{fieldBot, "bot"},
+			{fieldCampaign, "campaign"},
+			{fieldSchema, "schema"},
+			{fieldAttempt, "attempt"},
+			{fieldPayload, "payload"},
+			{fieldLead, "lead"},
 		},
 		lead: [2]string{`{"lead_key":"`, `"}`},
 	}
 	cloudEvents = dialect{
 		payload: "/data", occurred: "/time", schema: "/dataschema",
 		kept: []keptField{
-			{fieldID, "id"}, {fieldOrigin, "source"}, {fieldType, "type"}, {fieldOccurredAt, "time"}, {fieldBot, "bot"},
-			{fieldCampaign, "campaign"}, {fieldSchema, "dataschema"}, {fieldPayload, "data"}, {fieldLead, "leadkey"},
+			{fieldID, "id"},
+			{fieldOrigin, "source"},
+			{fieldType, "type"},
+			{fieldOccurredAt, "time"},
+			{fieldBot, "bot"},
+			{fieldCampaign, "campaign"},
+			{fieldSchema, "dataschema"},
+			{fieldPayload, "data"},
+			{fieldLead, "leadkey"},
 		},
 		lead: [2]string{`"`, `"`},
 	}

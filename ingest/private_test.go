@@ -263,7 +263,7 @@ func TestDerivedIDIsKeyed(t *testing.T) {
 		}
 		return string(d.ids)
 	}
-	if id("a") != id("a") || id("a") == id("b") {
+	if first, again := id("a"), id("a"); first != again || first == id("b") {
 		t.Error("the id does not hang on the pepper")
 	}
 }

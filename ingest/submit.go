@@ -51,7 +51,8 @@ func (p *Pipeline) Submit(ctx context.Context, r Request) (leadline.Receipt, err
 	if err != nil {
 		return receipt, err
 	}
-	return receipt, d.complain(&receipt)
+	err = d.complain(&receipt)
+	return receipt, err
 }
 
 // accept makes a decoder ready for a request.

@@ -22,7 +22,8 @@ func (p *Pipeline) Validate(ctx context.Context, r Request) (leadline.Receipt, e
 		return leadline.Receipt{}, err
 	}
 	receipt := d.receipt()
-	return receipt, d.complain(&receipt)
+	err := d.complain(&receipt)
+	return receipt, err
 }
 
 // decode reads the body of a request. An error says why nothing of it can be taken.

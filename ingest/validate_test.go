@@ -83,8 +83,12 @@ func TestSuppressedLeadLeavesNothing(t *testing.T) {
 		with(`"id":"4","lead":{"chat_id":667}`) + "," + with(`"id":"1"`) + "," + with(`"id":"6","bad":1`) + "]"
 	r, err := submit(p, body)
 	want := []leadline.Item{
-		{Index: 0, ID: "1", Result: "ok"}, {Index: 1, ID: "2", Result: "drop", Code: "erased"}, {Index: 2, ID: "3", Result: "drop", Code: "erased"},
-		{Index: 3, ID: "4", Result: "ok"}, {Index: 4, ID: "1", Result: "duplicate"}, {Index: 5, ID: "6", Result: "drop", Code: "unknown_field"},
+		{Index: 0, ID: "1", Result: "ok"},
+		{Index: 1, ID: "2", Result: "drop", Code: "erased"},
+		{Index: 2, ID: "3", Result: "drop", Code: "erased"},
+		{Index: 3, ID: "4", Result: "ok"},
+		{Index: 4, ID: "1", Result: "duplicate"},
+		{Index: 5, ID: "6", Result: "drop", Code: "unknown_field"},
 	}
 	for i := range r.Items {
 		r.Items[i].Detail, r.Items[i].Violations = "", nil
