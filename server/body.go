@@ -14,6 +14,13 @@ import (
 
 var errWire = problem{Status: http.StatusRequestEntityTooLarge, Code: "too_large", Detail: fmt.Sprintf("the body is larger than %d MiB on the wire: send smaller batches", maxWire>>20)}
 
+// A body that expands more than maxRatio times is a bomb; real batches of alike events reach 40. What small bodies
+// expand to costs nothing.
+const (
+	maxRatio     = 100
+	alwaysDecode = 1 << 20
+)
+
 // readBody returns the request's body, decompressed, never more than limit bytes of it. The bytes are valid until the
 // handler returns. Fiber's own c.Body decompresses without a limit and hands a decode error over as the body.
 func readBody(c *fiber.Ctx, limit int) ([]byte, error) {
@@ -21,8 +28,18 @@ func readBody(c *fiber.Ctx, limit int) ([]byte, error) {
 	if len(raw) > maxWire {
 		return nil, errWire
 	}
+	body, err := decompress(string(c.Request().Header.ContentEncoding()), raw, limit)
+	if p, ok := errors.AsType[problem](err); ok && p.Status == http.StatusUnsupportedMediaType {
+		c.Set(fiber.HeaderAcceptEncoding, "gzip, zstd") // RFC 7694
+	}
+	return body, err
+}
+
+// decompress undoes one encoding and returns never more than limit bytes.
+func decompress(encoding string, raw []byte, limit int) ([]byte, error) {
 	var r io.Reader
-	switch enc := string(c.Request().Header.ContentEncoding()); enc {
+	limit = min(limit, max(alwaysDecode, maxRatio*len(raw)))
+	switch encoding {
 	case "", "identity":
 		return raw, nil
 	case "gzip":
@@ -39,13 +56,12 @@ func readBody(c *fiber.Ctx, limit int) ([]byte, error) {
 		defer z.Close()
 		r = z
 	default:
-		c.Set(fiber.HeaderAcceptEncoding, "gzip, zstd")
-		return nil, problem{Status: http.StatusUnsupportedMediaType, Code: "unsupported_encoding", Detail: fmt.Sprintf("Content-Encoding %.32q is not supported: use gzip, zstd or none", enc)}
+		return nil, problem{Status: http.StatusUnsupportedMediaType, Code: "unsupported_encoding", Detail: fmt.Sprintf("Content-Encoding %.32q is not supported: use gzip, zstd or none", encoding)}
 	}
 	b, err := readAtMost(r, limit)
 	switch {
 	case len(b) > limit || errors.Is(err, zstd.ErrDecoderSizeExceeded) || errors.Is(err, zstd.ErrWindowSizeExceeded):
-		return nil, problem{Status: http.StatusRequestEntityTooLarge, Code: "too_large", Detail: fmt.Sprintf("the body is larger than %d MiB after decompression: send smaller batches", limit>>20)}
+		return nil, problem{Status: http.StatusRequestEntityTooLarge, Code: "too_large", Detail: fmt.Sprintf("the body is larger than %d MiB after decompression, or than %d times its compressed size: send smaller batches", maxDecoded>>20, maxRatio)}
 	case err != nil:
 		return nil, problem{Status: http.StatusBadRequest, Code: "bad_encoding", Detail: "the compressed body is damaged or cut short"}
 	}

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func leadlineLog(t *testing.T) *slog.Logger {
+func leadlineLog(t testing.TB) *slog.Logger {
 	t.Helper()
 	return slog.New(slog.NewTextHandler(t.Output(), nil))
 }

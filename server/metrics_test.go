@@ -92,7 +92,7 @@ func TestEveryAnswerIsObserved(t *testing.T) {
 	d.do(t, "GET", "/readyz", nil)
 	d.do(t, "GET", "/", nil)
 	d.do(t, "GET", "/no/such/page", nil)
-	d.do(t, "DELETE", "/v1/events", nil)
+	d.do(t, "DELETE", "/healthz", nil)
 	d.do(t, "GET", "/healthz", nil, "X-Large", strings.Repeat("x", 20<<10))
 
 	n.mu.Lock()

@@ -48,7 +48,7 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 			s.Log.Error("request not taken", "request_id", requestID(c), "error", ip.Err)
 		}
 	case errors.As(err, &fe):
-		p = fiberProblem(fe)
+		p = s.fiberProblem(c, fe)
 	default:
 		p = problem{Status: http.StatusInternalServerError, Code: "internal", Detail: "something broke here; the request id finds it in the log"}
 		s.Log.Error("request failed", "request_id", requestID(c), "path", c.Path(), "error", err)
@@ -72,16 +72,24 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 }
 
 // fiberProblem gives Fiber's and fasthttp's own refusals our words.
-func fiberProblem(fe *fiber.Error) problem {
+func (s *Server) fiberProblem(c *fiber.Ctx, fe *fiber.Error) problem {
 	p := problem{Status: fe.Code, Code: "bad_request", Detail: "the request is not well-formed HTTP"}
 	switch fe.Code {
 	case http.StatusRequestEntityTooLarge:
 		return errWire
+	case http.StatusBadGateway: // the connection broke, so this is read by nobody
+		p.Status = http.StatusBadRequest
 	case http.StatusRequestTimeout:
-		p.Code, p.Detail = "body_stalled", "the body did not arrive within "+stall.String()
+		p.Code, p.Detail = "body_stalled", "the request did not arrive within "+s.Stall.String()
 	case http.StatusMethodNotAllowed:
+		if !s.welcome(c) {
+			return errKey
+		}
 		p.Code, p.Detail = "method_not_allowed", "this address takes another method: see Allow"
 	case http.StatusNotFound:
+		if !s.welcome(c) {
+			return errKey
+		}
 		p.Code, p.Detail = "not_found", "there is nothing here"
 	case http.StatusRequestHeaderFieldsTooLarge:
 		p.Code, p.Detail = "headers_too_large", "the headers are larger than 16 KiB"

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,8 @@ import (
 
 	"leadline"
 	"leadline/ingest"
+	"leadline/limit"
+	"leadline/signature"
 )
 
 // Limits of one request. A sender splits what is larger.
@@ -23,14 +26,17 @@ const (
 	maxDecoded = 16 << 20 // bytes after decompression
 	// fasthttp answers a larger body while the sender still sends it, who then sees a reset instead of the 413. So it
 	// reads some more than is allowed.
-	maxRead = 4 * maxWire
-	stall   = 10 * time.Second
+	maxRead    = 4 * maxWire
+	maxHeaders = 16 << 10 // Fiber's 4 KiB answers 431 to webhooks with long headers
+	stall      = 10 * time.Second
 )
 
 // Intake takes whole bodies and answers when every item of them is durable, or says which is not.
 type Intake interface {
 	Submit(ctx context.Context, r ingest.Request) (leadline.Receipt, error)
 	SubmitTelegram(ctx context.Context, r ingest.Request) (leadline.Receipt, error)
+	SubmitHook(ctx context.Context, r ingest.Request, h *ingest.Hook) (leadline.Receipt, error)
+	Validate(ctx context.Context, r ingest.Request) (leadline.Receipt, error) // the same verdicts; stores nothing
 }
 
 // Keys finds API keys by their id.
@@ -44,22 +50,44 @@ type Bot struct {
 	Secret  string // what Telegram sends as X-Telegram-Bot-Api-Secret-Token
 }
 
-// Options are what the server needs of the others.
-type Options struct {
-	Intake Intake
-	Keys   Keys
-	Bots   map[string]Bot                  // by name in the path /v1/telegram/{bot}
-	Ready  func(ctx context.Context) error // nil when events can be taken
-	Log    *slog.Logger
+// Signer is a partner who signs requests.
+type Signer struct {
+	Verifier *signature.Verifier
+	Required bool // else only a signature that is there is checked
+}
 
-	Observer Observer     // nil: nobody counts
-	Metrics  http.Handler // answers GET /metrics; nil: there is none
+// Hook is a third party's webhook. Its signature is its key.
+type Hook struct {
+	Partner  string
+	Verifier *signature.Verifier
+	Mapping  *ingest.Hook
+}
+
+// Options are what the server needs of the others. A nil field, except the first two and Ready, leaves its addresses
+// out.
+type Options struct {
+	Intake   Intake
+	Keys     Keys
+	Used     func(keyID string, at time.Time) // is told of every request whose key was good; must not wait
+	Limits   *limit.Limiter                   // nil: no limits
+	Signers  map[string]Signer                // by partner
+	Bots     map[string]Bot                   // by name in the path /v1/telegram/{bot}
+	Hooks    map[string]Hook                  // by name in the path /v1/hooks/{source}
+	Lookup   Lookup                           // GET /v1/events/{id}
+	Eraser   Eraser                           // DELETE /v1/leads/{lead}
+	Metrics  http.Handler                     // GET /metrics
+	Observer Observer                         // is told of every answer
+	Ready    func(ctx context.Context) error  // nil when events can be taken; the error is shown to whoever asks
+	Stall    time.Duration                    // a request has to arrive within; default 10 s
+	Log      *slog.Logger
 }
 
 // Server answers HTTP.
 type Server struct {
 	Options
-	app *fiber.App
+	app     *fiber.App
+	replays *signature.Replays
+	answers *answers
 
 	mu       sync.Mutex
 	listener net.Listener // of Serve
@@ -68,27 +96,42 @@ type Server struct {
 
 // New makes a server that listens once Serve is called.
 func New(o Options) *Server {
-	s := &Server{Options: o}
+	o.Stall = cmp.Or(o.Stall, stall)
+	s := &Server{Options: o, replays: signature.NewReplays(), answers: newAnswers()}
 	s.app = fiber.New(fiber.Config{
-		AppName:               "leadline",
-		DisableStartupMessage: true,
-		BodyLimit:             maxRead,
-		ReadBufferSize:        16 << 10, // Fiber's 4 KiB answers 431 to webhooks with long headers
-		ReadTimeout:           stall,
-		IdleTimeout:           time.Minute,
-		ErrorHandler:          s.fail,
+		AppName:                      "leadline",
+		DisableStartupMessage:        true,
+		DisablePreParseMultipartForm: true, // no address takes forms, and parsing writes large ones to disk
+		CaseSensitive:                true,
+		StrictRouting:                true,
+		BodyLimit:                    maxRead,
+		ReadBufferSize:               maxHeaders,
+		ReadTimeout:                  o.Stall,
+		IdleTimeout:                  time.Minute,
+		ErrorHandler:                 s.fail,
 	})
 	if s.Observer != nil {
 		s.app.Use(s.observe)
 	}
 	s.app.Use(s.identify)
 	s.app.Post("/v1/events", s.events)
+	s.app.Post("/v1/validate", s.validate)
 	s.app.Post("/v1/telegram/:bot", s.telegram)
+	s.app.Post("/v1/hooks/:source", s.hook)
+	s.app.Get("/v1/limits", s.limits)
+	if o.Lookup != nil {
+		s.app.Get("/v1/events/:id", s.event)
+	}
+	if o.Eraser != nil {
+		s.app.Delete("/v1/leads/:lead", s.erase)
+		s.app.Get("/v1/erasures/:id", s.erasure)
+	}
+	if o.Metrics != nil {
+		s.app.Get("/metrics", adaptor.HTTPHandler(o.Metrics))
+	}
+	s.app.Get("/openapi.json", s.openapi)
 	s.app.Get("/healthz", s.healthz)
 	s.app.Get("/readyz", s.readyz)
-	if s.Metrics != nil {
-		s.app.Get("/metrics", adaptor.HTTPHandler(s.Metrics))
-	}
 	s.app.Get("/", s.index)
 	return s
 }
@@ -141,9 +184,14 @@ func (s *Server) readyz(c *fiber.Ctx) error {
 
 const index = `Leadline %s
 
-POST /v1/events           JSON object, array or NDJSON; Authorization: Bearer ll_live_…
-POST /v1/telegram/{bot}   Telegram's own webhook
-GET  /healthz  /readyz  /metrics
+POST   /v1/events           JSON object, array, NDJSON or CloudEvents; Authorization: Bearer ll_live_…
+GET    /v1/events/{id}      where an event is
+POST   /v1/validate         the verdicts of /v1/events, storing nothing
+POST   /v1/telegram/{bot}   Telegram's own webhook
+POST   /v1/hooks/{source}   webhooks of third parties
+GET    /v1/limits           what you may send, and where you stand
+DELETE /v1/leads/{lead}     erase what is known of a lead
+GET    /openapi.json  /healthz  /readyz
 `
 
 func (s *Server) index(c *fiber.Ctx) error { return c.SendString(fmt.Sprintf(index, leadline.Version)) }

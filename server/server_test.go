@@ -88,23 +88,7 @@ func open(t *testing.T) *door {
 		Bots:  map[string]server.Bot{"acme_leads_bot": {Partner: "acme", Secret: botSecret}},
 		Ready: func(context.Context) error { return queue.Err() },
 	})
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan error, 1)
-	go func() { done <- s.Serve(l) }()
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		if err := s.Shutdown(ctx); err != nil {
-			t.Error(err)
-		}
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
-	d.url = "http://" + l.Addr().String()
+	d.url = serve(t, s)
 	return d
 }
 
@@ -222,8 +206,11 @@ func TestRefusals(t *testing.T) {
 	f(d.post(t, `[{"id":"x"},{"id":"y"}]`), 400, "all_rejected")
 	f(d.post(t, `{"id":"x","type":"lead.started","partner":"globex"}`), 403, "partner_mismatch")
 	f(d.post(t, strings.Repeat("a", 4<<20+1)), 413, "too_large")
-	f(d.do(t, "GET", "/v1/nothing", nil), 404, "not_found")
-	f(d.do(t, "GET", "/v1/events", nil), 405, "method_not_allowed")
+	f(d.do(t, "GET", "/v1/nothing", nil), 401, "bad_key")
+	f(d.do(t, "GET", "/v1/events", nil), 401, "bad_key")
+	f(d.do(t, "GET", "/v1/nothing", nil, bearer(d.key)...), 404, "not_found")
+	f(d.do(t, "GET", "/v1/events", nil, bearer(d.key)...), 405, "method_not_allowed")
+	f(d.do(t, "GET", "/nothing", nil), 404, "not_found")
 	f(d.do(t, "POST", "/v1/telegram/acme_leads_bot", []byte(`{"update_id":1}`)), 401, "bad_secret")
 	f(d.do(t, "POST", "/v1/telegram/acme_leads_bot", []byte(`{"update_id":1}`), "X-Telegram-Bot-Api-Secret-Token", "wrong"), 401, "bad_secret")
 	f(d.do(t, "POST", "/v1/telegram/unknown_bot", []byte(`{"update_id":1}`), "X-Telegram-Bot-Api-Secret-Token", botSecret), 401, "bad_secret")
