@@ -15,24 +15,22 @@ import (
 
 // Config is leadline.yaml. Every field has a default, so no file is needed. Paths are relative to the file's folder.
 type Config struct {
-	Listen     source.At[string] `yaml:"listen"` // HTTP
-	Data       string            `yaml:"data"`   // spool, state.db, the embedded ClickHouse
-	ClickHouse ClickHouse        `yaml:"clickhouse"`
-	Bots       source.Map[Bot]   `yaml:"bots"` // webhooks, by the name in /v1/telegram/{bot}
-	Spool      Spool             `yaml:"spool"`
-	Schemas    source.At[string] `yaml:"schemas"` // folder of <event.type>/<major>.json, "" for none
-	Pipeline   Pipeline          `yaml:"pipeline"`
-	Rules      []At              `yaml:"rules"` // files and folders of RuleGroup and Schedule documents
-	Telegram   Telegram          `yaml:"telegram"`
+	Listen     source.At[string]   `yaml:"listen"` // HTTP
+	Data       string              `yaml:"data"`   // spool, state.db, the embedded ClickHouse
+	ClickHouse ClickHouse          `yaml:"clickhouse"`
+	Bots       source.Map[Bot]     `yaml:"bots"`     // webhooks, by the name in /v1/telegram/{bot}
+	Schemas    source.At[string]   `yaml:"schemas"`  // folder of <event.type>/<major>.json, "" for none
+	Limits     Limits              `yaml:"limits"`   // of partners that partners does not name, and what it leaves out
+	Partners   source.Map[Partner] `yaml:"partners"` // by the name of their keys
+	Hooks      source.Map[Hook]    `yaml:"hooks"`    // webhooks of third parties, by the name in /v1/hooks/{name}
+	Spool      Spool               `yaml:"spool"`
+	Pipeline   Pipeline            `yaml:"pipeline"`
+	Rules      []At                `yaml:"rules"` // files and folders of RuleGroup and Schedule documents
+	Telegram   Telegram            `yaml:"telegram"`
 }
 
 // At is a text that knows its place in the file.
 type At = source.At[string]
-
-// Spool holds what is acknowledged and not stored yet.
-type Spool struct {
-	Max Size `yaml:"max"` // then events are refused until ClickHouse has taken some
-}
 
 // ClickHouse says where the tables are: in the embedded engine, or at addrs.
 type ClickHouse struct {
@@ -101,12 +99,12 @@ func Default() Config {
 	return Config{
 		Listen: At{Value: "127.0.0.1:8080"},
 		Data:   "data",
-		Spool:  Spool{Max: 4 << 30},
 		ClickHouse: ClickHouse{
 			Embedded: Embedded{Native: "127.0.0.1:19000", HTTP: "127.0.0.1:18123", MaxMemory: 2 << 30},
 			Database: "leadline",
 			Username: "leadline",
 		},
+		Spool:    Spool{Max: 4 << 30, Window: source.Duration{Value: 48 * time.Hour}},
 		Pipeline: Pipeline{GeoIP: GeoIP{Timeout: source.Duration{Value: 2 * time.Second}}},
 		Telegram: Telegram{API: "https://api.telegram.org"},
 	}
@@ -146,7 +144,7 @@ func (c *Config) check() (errs source.Errors) {
 	if t := c.Telegram; !t.TokenFile.Pos.IsZero() && len(t.Chats) == 0 {
 		errs = append(errs, t.TokenFile.Pos.Error("a token, but no chats", "add telegram.chats with at least ops: <chat id>"))
 	}
-	return errs
+	return append(errs, c.checkPartners()...)
 }
 
 // resolve makes the paths absolute from the configuration's folder.
@@ -164,6 +162,12 @@ func (c *Config) resolve(dir string) {
 	abs(&c.Telegram.TokenFile.Value)
 	for i := range c.Rules {
 		abs(&c.Rules[i].Value)
+	}
+	for i := range c.Partners {
+		abs(&c.Partners[i].Value.SecretsFile.Value)
+	}
+	for i := range c.Hooks {
+		abs(&c.Hooks[i].Value.SecretFile.Value)
 	}
 	for i := range c.Bots {
 		abs(&c.Bots[i].Value.SecretFile.Value)

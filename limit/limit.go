@@ -171,6 +171,9 @@ func (l *Limiter) Peek(name string, events, bytes int, now time.Time) Decision {
 func (p *partner) refuse(events, bytes int, squeeze float64, now time.Time) Decision {
 	at := now.UnixNano()
 	d := Decision{OK: true}
+	if most := p.policy.Daily; most > 0 && int64(events) > most {
+		return Decision{Code: CodeOverBurst, Limit: clamp(most), Remaining: clamp(most - p.countOf(now)), Reset: untilMidnight(now)}
+	}
 	if r := p.policy.Rate; r > 0 {
 		n, whole := float64(events), float64(p.policy.Burst)
 		d.Limit = p.policy.Burst

@@ -113,6 +113,9 @@ func TestDailyQuotaEndsAtMidnight(t *testing.T) {
 	if d := l.Take("acme", 11, 0, 1, noon); d != want {
 		t.Errorf("%+v, want %+v", d, want)
 	}
+	if d := l.Take("acme", 101, 0, 1, noon); d.Code != CodeOverBurst || d.RetryAfter != 0 || d.Limit != 100 {
+		t.Errorf("more than a day's: %+v", d)
+	}
 	if d := l.Take("acme", 10, 0, 1, noon); !d.OK {
 		t.Errorf("what is left: %+v", d)
 	}
