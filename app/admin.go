@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"leadline"
@@ -32,11 +33,72 @@ func OpenKeys(c Config) (*Keys, error) {
 // Close lets the file go.
 func (k *Keys) Close() error { return k.db.Close() }
 
-// New makes a key and returns its text, which is not kept.
+// maxLivingKeys of a partner: one in use, one that replaces it.
+const maxLivingKeys = 2
+
+// New makes a key and returns its text, which is not kept. A partner has at most two living keys.
 func (k *Keys) New(ctx context.Context, partner, note string, scopes []string) (key leadline.APIKey, text string, err error) {
-	key, text = leadline.NewAPIKey(partner, note, scopes, time.Now())
-	err = k.db.Update(ctx, func(tx *state.Tx) error { return tx.AddKey(key) })
+	now := time.Now()
+	key, text = leadline.NewAPIKey(partner, note, scopes, now)
+	err = k.db.Update(ctx, func(tx *state.Tx) error {
+		living, err := livingKeys(tx, partner, now)
+		if err != nil {
+			return err
+		}
+		if len(living) >= maxLivingKeys {
+			return tooManyKeys(partner, living)
+		}
+		return tx.AddKey(key)
+	})
 	return key, text, err
+}
+
+// Rotate makes a key with the scopes of a partner's only living one, which ends after the grace.
+func (k *Keys) Rotate(ctx context.Context, partner string, grace time.Duration) (key, old leadline.APIKey, text string, err error) {
+	now := time.Now()
+	err = k.db.Update(ctx, func(tx *state.Tx) error {
+		living, err := livingKeys(tx, partner, now)
+		switch {
+		case err != nil:
+			return err
+		case len(living) == 0:
+			return fmt.Errorf("partner %q has no living key: make one with leadline keys create %s", partner, partner)
+		case len(living) >= maxLivingKeys:
+			return tooManyKeys(partner, living)
+		}
+		old = living[0]
+		key, text = leadline.NewAPIKey(partner, old.Note, old.Scopes, now)
+		if old.RevokedAt.IsZero() || old.RevokedAt.After(now.Add(grace)) {
+			old.RevokedAt = now.Add(grace)
+		}
+		if _, err := tx.RevokeKey(old.ID, old.RevokedAt); err != nil {
+			return err
+		}
+		return tx.AddKey(key)
+	})
+	return key, old, text, err
+}
+
+func livingKeys(tx *state.Tx, partner string, now time.Time) (living []leadline.APIKey, err error) {
+	all, err := tx.Keys()
+	for _, key := range all {
+		if key.Partner == partner && key.Lives(now) {
+			living = append(living, key.APIKey)
+		}
+	}
+	return living, err
+}
+
+func tooManyKeys(partner string, living []leadline.APIKey) error {
+	var ids []string
+	for _, key := range living {
+		id := key.ID
+		if !key.RevokedAt.IsZero() {
+			id += ", which ends " + key.RevokedAt.UTC().Format(time.RFC3339)
+		}
+		ids = append(ids, id)
+	}
+	return fmt.Errorf("partner %q has %d living keys already (%s): wait until one ends, or end one with leadline keys revoke ID", partner, len(living), strings.Join(ids, "; "))
 }
 
 // List are all keys, revoked ones too.

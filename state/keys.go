@@ -50,10 +50,11 @@ func (t *Tx) AddKey(k leadline.APIKey) error {
 		k.ID, k.Hash[:], k.Partner, string(scopes), k.Note, micros(k.CreatedAt), micros(k.RevokedAt))
 }
 
-// RevokeKey ends a key's life. It reports whether there was a living one of that id.
+// RevokeKey ends a key's life at a time, which may be to come. It reports whether there is a key of that id whose life
+// would have been longer.
 func (t *Tx) RevokeKey(id string, at time.Time) (bool, error) {
 	_, ok, err := one(t, "revoke API key", column[string],
-		"UPDATE api_keys SET revoked_at = ? WHERE id = ? AND revoked_at = 0 RETURNING id", micros(at), id)
+		"UPDATE api_keys SET revoked_at = ?1 WHERE id = ?2 AND (revoked_at = 0 OR revoked_at > ?1) RETURNING id", micros(at), id)
 	return ok, err
 }
 

@@ -275,9 +275,12 @@ func TestKeys(t *testing.T) {
 		if ok, err := tx.RevokeKey(id, noon.Add(2*time.Hour)); ok || err != nil {
 			t.Errorf("revoke again: %v %v", ok, err)
 		}
+		if ok, err := tx.RevokeKey(id, noon.Add(time.Minute)); !ok || err != nil {
+			t.Errorf("revoke earlier: %v %v", ok, err)
+		}
 		return nil
 	})
-	want.RevokedAt = noon.Add(time.Hour)
+	want.RevokedAt = noon.Add(time.Minute)
 	view(t, db, func(tx *state.Tx) error {
 		got, err := tx.Keys()
 		if diff := cmp.Diff([]state.Key{want}, got); diff != "" {
