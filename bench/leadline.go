@@ -47,10 +47,8 @@ func (s *setup) serve(ctx context.Context, binary string, embedded bool) (p *pro
 			p.stop()
 			return nil, w, err
 		}
-		for word := range strings.FieldsSeq(line) {
-			if strings.HasPrefix(word, "ll_live_") {
-				w.key = word
-			}
+		if key := findKey(line); key != "" {
+			w.key = key
 		}
 		if _, after, ok := strings.Cut(line, "analyst password"); ok {
 			w.analyst = strings.TrimSpace(after)
@@ -66,7 +64,21 @@ func (s *setup) createKey(ctx context.Context, binary, partner string) (string, 
 	if err != nil {
 		return "", fmt.Errorf("create a key: %w", err)
 	}
-	return strings.TrimSpace(string(out)), nil
+	key := findKey(string(out))
+	if key == "" {
+		return "", fmt.Errorf("create a key: none in %q", out)
+	}
+	return key, nil
+}
+
+// findKey finds an API key among words.
+func findKey(text string) string {
+	for word := range strings.FieldsSeq(text) {
+		if strings.HasPrefix(word, "ll_live_") {
+			return word
+		}
+	}
+	return ""
 }
 
 func startLeadline(ctx context.Context, o *options, dir string, events int) (*subject, error) {

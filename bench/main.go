@@ -116,6 +116,7 @@ type run struct {
 	Pairs     map[string]map[int]pair // by kind and events a request
 	Native    *limit
 	Scenarios map[string]any // by name
+	Others    float64        // share of the machine that other processes used
 }
 
 func (r *run) pair(kind string, events int) (pair, bool) {
@@ -159,8 +160,17 @@ func bench(ctx context.Context, args []string, out io.Writer) error {
 	return nil
 }
 
-func measureAll(ctx context.Context, o *options, out io.Writer) (*run, error) {
-	r := &run{Pairs: map[string]map[int]pair{}, Scenarios: map[string]any{}}
+func measureAll(ctx context.Context, o *options, out io.Writer) (r *run, err error) {
+	before, err := readMachine()
+	if err != nil {
+		return nil, err
+	}
+	r = &run{Pairs: map[string]map[int]pair{}, Scenarios: map[string]any{}}
+	defer func() {
+		if err == nil {
+			r.Others, err = before.others()
+		}
+	}()
 	for _, events := range requestSizes {
 		for i := range kinds {
 			k := &kinds[i]

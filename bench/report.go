@@ -35,7 +35,7 @@ func write(path, figures string) error {
 // render is everything that was measured, as Markdown; figures are medians of the runs.
 func render(o *options, runs []*run) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Measured %s, %s, %d CPUs, %s/%s; %v a load, %s.\n\n", time.Now().UTC().Format(time.DateOnly), runtime.Version(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, o.seconds, plural(len(runs), "run"))
+	fmt.Fprintf(&b, "Measured %s, %s, %d CPUs, %s/%s; %v a load, %s; other processes used %.0f %% of the machine.\n\n", time.Now().UTC().Format(time.DateOnly), runtime.Version(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, o.seconds, plural(len(runs), "run"), 100*median(runs, func(r *run) (float64, bool) { return r.Others, true }))
 	renderTargets(&b, runs)
 	renderSubjects(&b, runs)
 	for _, s := range scenarios {
