@@ -3,7 +3,9 @@ package spool
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -90,4 +92,66 @@ func cpuTime() time.Duration {
 		panic(err)
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// BenchmarkAck has one record of 600 bytes come every 100 µs, each from a sender of its own, and tells how long they
+// wait for their answer: with a consumer, and while nothing is taken away, so that every segment needs a new file.
+func BenchmarkAck(b *testing.B) {
+	b.Run("drained", func(b *testing.B) { benchmarkAck(b, true) })
+	b.Run("outage", func(b *testing.B) { benchmarkAck(b, false) })
+}
+
+func benchmarkAck(b *testing.B, drained bool) {
+	b.Helper()
+	s, err := Open(Options{Dir: b.TempDir()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var consumer, senders sync.WaitGroup
+	if drained {
+		consumer.Go(func() {
+			for {
+				g, err := s.Next(ctx, 200*time.Millisecond)
+				if err != nil {
+					return
+				}
+				if err := g.Done(); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	data := make([]byte, 600)
+	took := make([]time.Duration, b.N)
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	b.ResetTimer()
+	for n := 0; n < b.N; {
+		<-tick.C
+		for end := min(n+10, b.N); n < end; n++ {
+			i := n
+			senders.Go(func() {
+				rs := []Record{{Data: data}}
+				binary.LittleEndian.PutUint64(rs[0].Key[:], uint64(i+1)*0x9e3779b97f4a7c15)
+				binary.LittleEndian.PutUint64(rs[0].Key[8:], uint64(i+1)*0xd1b54a32d192ed03)
+				start := time.Now()
+				if err := s.Append(context.Background(), Fair, rs); err != nil {
+					b.Error(err)
+				}
+				took[i] = time.Since(start)
+			})
+		}
+	}
+	senders.Wait()
+	b.StopTimer()
+	slices.Sort(took)
+	for _, q := range []float64{0.5, 0.99, 0.999, 1} {
+		b.ReportMetric(float64(took[int(q*float64(b.N-1))].Microseconds()), fmt.Sprintf("µs-p%g", q*100))
+	}
+	cancel()
+	consumer.Wait()
+	if err := s.Close(); err != nil {
+		b.Fatal(err)
+	}
 }

@@ -165,6 +165,9 @@ func (c *committer) makeRoom(l *laneLog, size int64, n int) error {
 		}
 		l.active = &Segment{spool: c.spool, slot: slot, head: header{sequence: c.seq}}
 		c.seq++
+		if c.spool.Fill() < 0.9 { // beyond that the disk may be as full as the spool
+			c.spool.pool.soon()
+		}
 	}
 	c.begin(l)
 	return nil

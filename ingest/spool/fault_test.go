@@ -224,7 +224,7 @@ func TestOpenFails(t *testing.T) {
 		t.Helper()
 		disk.failing(op, errEIO)
 		defer disk.failing("", nil)
-		s, err := open(Options{Dir: disk.dir}, disk.opener)
+		s, err := disk.tryOpen(Options{})
 		if err == nil {
 			mustClose(t, s)
 		}

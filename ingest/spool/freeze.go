@@ -41,6 +41,7 @@ func (c *committer) seal(l *laneLog) error {
 		return c.fail(fmt.Errorf("freeze segment %s: %w", g.slot.path, err))
 	}
 	g.Token = token(&g.head, g.extent)
+	c.spool.pool.expect(framesAt + g.bytes)
 	l.active, l.torn = nil, false
 	s := c.spool
 	s.mu.Lock()

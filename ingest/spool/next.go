@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"os"
 	"slices"
 	"time"
 )
@@ -166,13 +165,4 @@ func (g *Segment) Done() error {
 	s.buffers.Put(g.data)
 	g.data = nil
 	return s.pool.put(g.slot)
-}
-
-// setAside keeps the file under another name.
-func (s *slot) setAside() (path string, err error) {
-	path = s.path + ".corrupt"
-	if err := os.Rename(s.path, path); err != nil {
-		return "", err
-	}
-	return path, s.Close()
 }

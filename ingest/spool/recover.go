@@ -17,24 +17,32 @@ import (
 // Open opens the spool in a folder, which it creates, and reads what an earlier process left: segments are handed
 // out again, keys are known again. Writes that were cut off were never acknowledged and are dropped. A second process
 // in the same folder is refused.
-func Open(opts Options) (*Spool, error) { return open(opts, openFile) }
-
-func open(opts Options, opener opener) (*Spool, error) {
-	opts, err := opts.withDefaults()
+func Open(opts Options) (*Spool, error) {
+	s, c, err := open(opts, openFile)
 	if err != nil {
 		return nil, err
 	}
+	s.pool.start()
+	go c.run()
+	return s, nil
+}
+
+func open(opts Options, opener opener) (*Spool, *committer, error) {
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, nil, err
+	}
 	if err := errors.Join(os.MkdirAll(opts.Dir, 0o750), syncDir(filepath.Dir(opts.Dir))); err != nil {
-		return nil, fmt.Errorf("spool: %w", err)
+		return nil, nil, fmt.Errorf("spool: %w", err)
 	}
 	lock, err := lockDir(filepath.Join(opts.Dir, "lock"))
 	if err != nil {
-		return nil, fmt.Errorf("spool: %w", err)
+		return nil, nil, fmt.Errorf("spool: %w", err)
 	}
 	s := &Spool{
 		opts:     opts,
 		lock:     lock,
-		pool:     &pool{dir: opts.Dir, open: opener, maxSize: opts.SegmentBytes + 2*chunk},
+		pool:     newPool(opts, opener),
 		done:     make(chan struct{}),
 		wake:     make(chan struct{}, 1),
 		changed:  make(chan struct{}),
@@ -46,10 +54,9 @@ func open(opts Options, opener opener) (*Spool, error) {
 	c := newCommitter(s)
 	if err := errors.Join(c.recover(opener), s.pool.reserve()); err != nil {
 		err = errors.Join(err, s.pool.close(), unlock(lock), s.closeSegments())
-		return nil, fmt.Errorf("open spool %s: %w", opts.Dir, err)
+		return nil, nil, fmt.Errorf("open spool %s: %w", opts.Dir, err)
 	}
-	go c.run()
-	return s, nil
+	return s, c, nil
 }
 
 // recover fills the list of segments, the pool and the set of keys from the folder.
@@ -103,6 +110,7 @@ func (c *committer) recoverFile(name string, opener opener, data *[]byte) error 
 		return err
 	}
 	slot := &slot{file: f, path: name, size: info.Size()}
+	c.spool.pool.expect(slot.size)
 	g, err := c.recoverSegment(slot, data)
 	switch {
 	case errors.Is(err, ErrCorrupt):

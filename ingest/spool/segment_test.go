@@ -2,6 +2,7 @@ package spool
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -222,15 +223,17 @@ func FuzzVerify(f *testing.F) {
 }
 
 func FuzzSegmentFile(f *testing.F) {
-	h := newHeader(Fair, 3, time.UnixMicro(1_000_000))
-	key := keyOf("a")
-	frame := appendRecord(beginFrame(nil), &key, []byte("a"))
-	e := extent{int64(len(frame)), 1, endFrame(frame, h.chain())}
-	b := make([]byte, framesAt, framesAt+len(frame))
-	copy(b, h.encode())
-	f.Add(append(b, frame...))
-	copy(b[sealAt:], e.border(&h))
-	f.Add(append(b, frame...))
+	for lane := range Lane(lanes) {
+		h := newHeader(lane, 3, time.UnixMicro(1_000_000))
+		key := keyOf("a")
+		frame := appendRecord(beginFrame(nil), &key, []byte("a"))
+		e := extent{int64(len(frame)), 1, endFrame(frame, h.chain())}
+		b := make([]byte, framesAt, framesAt+len(frame))
+		copy(b, h.encode())
+		f.Add(append(b, frame...))
+		copy(b[sealAt:], e.border(&h))
+		f.Add(append(b, frame...))
+	}
 	f.Add(make([]byte, framesAt))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -238,12 +241,20 @@ func FuzzSegmentFile(f *testing.F) {
 		if err := os.WriteFile(filepath.Join(disk.dir, "1.segment"), b, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		s, err := open(Options{Dir: disk.dir}, disk.opener)
+		s, err := disk.tryOpen(Options{})
 		if err != nil {
 			return
 		}
-		ids := drain(t, s)
-		mustClose(t, s)
-		wantIDs(t, drain(t, disk.open(Options{})), ids)
+		found := func(s *Spool) (all []string) {
+			for !empty(s) {
+				g := mustNext(t, s)
+				all = append(all, g.Token, fmt.Sprint(g.Lane()))
+				all = append(all, content(g)...)
+			}
+			mustClose(t, s)
+			return all
+		}
+		first := found(s)
+		wantIDs(t, found(disk.open(Options{})), first)
 	})
 }

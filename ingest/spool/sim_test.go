@@ -48,13 +48,22 @@ func newSimDisk(tb testing.TB) *simDisk {
 // open opens a spool on the disk, which is closed at the end of the test.
 func (d *simDisk) open(opts Options) *Spool {
 	d.tb.Helper()
-	opts.Dir = d.dir
-	s, err := open(opts, d.opener)
+	s, err := d.tryOpen(opts)
 	if err != nil {
 		d.tb.Fatal(err)
 	}
 	d.tb.Cleanup(func() { s.Close() })
 	return s
+}
+
+// tryOpen opens a spool that prepares no files by itself, so that what happens on the disk comes in one order.
+func (d *simDisk) tryOpen(opts Options) (*Spool, error) {
+	opts.Dir = d.dir
+	s, c, err := open(opts, d.opener)
+	if err == nil {
+		go c.run()
+	}
+	return s, err
 }
 
 func (d *simDisk) opener(path string) (file, error) {
