@@ -126,10 +126,8 @@ type payload struct {
 	seen  []span // of doc
 }
 
-// read notes the value that f reads.
-func (p *payload) read(f func()) {
-	from := p.sc.Offset()
-	f()
+// saw notes that the value that began at an offset was read.
+func (p *payload) saw(from int) {
 	if p.watch {
 		p.seen = append(p.seen, span{from, p.sc.Offset()})
 	}
@@ -138,24 +136,23 @@ func (p *payload) read(f func()) {
 func (p *payload) functions() []source.Func {
 	return []source.Func{
 		{Name: "num", Type: new(func(string) float64), Call: func(args ...any) (any, error) {
-			var v float64
 			if p.find(args[0].(string)) && p.sc.Kind() == schema.KindNumber {
-				p.read(func() {
-					n, _ := p.sc.Number()
-					v = n.Float64()
-				})
+				from := p.sc.Offset()
+				n, _ := p.sc.Number()
+				p.saw(from)
+				return n.Float64(), nil
 			}
-			return v, nil
+			return 0.0, nil
 		}},
 		{Name: "str", Type: new(func(string) string), Call: func(args ...any) (any, error) {
-			var v string
 			if p.find(args[0].(string)) && p.sc.Kind() == schema.KindString {
-				p.read(func() {
-					s, _ := p.sc.Text()
-					v = string(s)
-				})
+				from := p.sc.Offset()
+				s, _ := p.sc.Text()
+				v := string(s)
+				p.saw(from)
+				return v, nil
 			}
-			return v, nil
+			return "", nil
 		}},
 		{Name: "has", Type: new(func(string) bool), Call: func(args ...any) (any, error) {
 			return p.find(args[0].(string)), nil
