@@ -19,6 +19,7 @@ var errWire = problem{Status: http.StatusRequestEntityTooLarge, Code: "too_large
 const (
 	maxRatio     = 100
 	alwaysDecode = 1 << 20
+	maxWindow    = 8 << 20 // what RFC 8878 §3.1.1.1.2 wants every decoder to support
 )
 
 // readBody returns the request's body, decompressed, never more than limit bytes of it. The bytes are valid until the
@@ -49,7 +50,7 @@ func decompress(encoding string, raw []byte, limit int) ([]byte, error) {
 		}
 		r = z
 	case "zstd":
-		z, err := zstd.NewReader(bytes.NewReader(raw), zstd.WithDecoderMaxMemory(uint64(limit)), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
+		z, err := zstd.NewReader(bytes.NewReader(raw), zstd.WithDecoderMaxMemory(maxDecoded), zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
 		if err != nil {
 			return nil, fmt.Errorf("zstd decoder: %w", err)
 		}

@@ -51,7 +51,7 @@ func newAnswers() *answers {
 func (a *answer) cost() int { return answerCost + len(a.partner) + len(a.key) + len(a.body) }
 
 // begin finds the answer to a key, or notes that its request is under way: then fresh is true, and finish is due.
-func (l *answers) begin(k answerKey, print [32]byte, now time.Time) (a answer, fresh bool) {
+func (l *answers) begin(k answerKey, sum [32]byte, now time.Time) (a answer, fresh bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if e := l.known[k]; e != nil {
@@ -61,7 +61,7 @@ func (l *answers) begin(k answerKey, print [32]byte, now time.Time) (a answer, f
 		}
 		l.drop(e)
 	}
-	l.add(&answer{answerKey: answerKey{strings.Clone(k.partner), strings.Clone(k.key)}, print: print, at: now})
+	l.add(&answer{answerKey: answerKey{strings.Clone(k.partner), strings.Clone(k.key)}, print: sum, at: now})
 	return answer{}, true
 }
 
@@ -112,11 +112,11 @@ func (s *Server) once(c *fiber.Ctx, partner, key string, do func() error) error 
 		return problem{Status: http.StatusBadRequest, Code: "bad_idempotency_key", Detail: "an Idempotency-Key has at most 255 characters"}
 	}
 	k := answerKey{partner, strings.Trim(key, `"`)} // the draft's form is a quoted string; most send it bare
-	print := printOf(c)
-	known, fresh := s.answers.begin(k, print, time.Now())
+	sum := printOf(c)
+	known, fresh := s.answers.begin(k, sum, time.Now())
 	switch {
 	case fresh:
-	case known.print != print:
+	case known.print != sum:
 		return problem{Status: http.StatusUnprocessableEntity, Code: "idempotency_key_reused", Detail: "this Idempotency-Key came with another request before: a new request needs a new key"}
 	case !known.done:
 		return problem{Status: http.StatusConflict, Code: "idempotency_in_flight", Detail: "the first request with this Idempotency-Key is still under way: ask again", retryAfter: time.Second}

@@ -86,6 +86,7 @@ type Options struct {
 type Server struct {
 	Options
 	app     *fiber.App
+	methods map[string]bool // those that Fiber knows
 	replays *signature.Replays
 	answers *answers
 
@@ -110,6 +111,11 @@ func New(o Options) *Server {
 		IdleTimeout:                  time.Minute,
 		ErrorHandler:                 s.fail,
 	})
+	s.methods = map[string]bool{}
+	for _, method := range s.app.Config().RequestMethods {
+		s.methods[method] = true
+	}
+	s.app.Server().Handler = s.guard(s.app.Server().Handler)
 	if s.Observer != nil {
 		s.app.Use(s.observe)
 	}
