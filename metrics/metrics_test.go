@@ -273,8 +273,8 @@ func TestAFailingCheckHasNoValue(t *testing.T) {
 		done := make(chan error)
 		go func() {
 			done <- m.Run(ctx, metrics.Checks{
-				MissingRows: zero, WaitingNotices: zero, Log: slog.New(slog.DiscardHandler),
-				DuplicateRows: func(ctx context.Context) (float64, error) {
+				DuplicateRows: zero, WaitingNotices: zero, Log: slog.New(slog.DiscardHandler),
+				MissingRows: func(ctx context.Context) (float64, error) {
 					calls++
 					if calls == 3 { // never answers
 						<-ctx.Done()
@@ -292,10 +292,10 @@ func TestAFailingCheckHasNoValue(t *testing.T) {
 			t.Helper()
 			synctest.Wait()
 			got := values(t, m)
-			if v, ok := got["leadline_duplicate_rows"]; ok != there || there && v != 4 {
+			if v, ok := got["leadline_missing_rows"]; ok != there || there && v != 4 {
 				t.Errorf("call %d: %v, there %v, want %v", calls, v, ok, there)
 			}
-			if v := got["leadline_check_errors_total duplicate_rows"]; v != errs {
+			if v := got["leadline_check_errors_total missing_rows"]; v != errs {
 				t.Errorf("call %d: %v errors, want %v", calls, v, errs)
 			}
 		}

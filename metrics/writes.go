@@ -125,10 +125,9 @@ func (w *writes) count(b *leadline.Batch, at time.Time) {
 	}
 }
 
-// name gives the first maxPartners of the given partners, by name, a name of their own and forgets all others.
+// name gives the first maxPartners of the given partners a name of their own and forgets all others.
 func (w *writes) name(partners []string) {
-	named := slices.Compact(slices.Sorted(slices.Values(partners)))
-	named = append(slices.Clone(named[:min(len(named), maxPartners)]), other)
+	named := append(slices.Clone(partners[:min(len(partners), maxPartners)]), other)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	next := make(map[string]*partner, len(named))
