@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// ticksPerSecond is USER_HZ, in which Linux tells times on every platform that Go knows. proc(5)
+// ticksPerSecond is USER_HZ, in which Linux tells times on every platform that Go knows, see proc(5).
 const ticksPerSecond = 100
 
 // procfs reads what Linux tells of processes and of the machine. What is not there or cannot be read is 0: a sample
