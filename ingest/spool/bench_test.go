@@ -2,6 +2,7 @@ package spool
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"runtime"
@@ -98,6 +99,21 @@ func cpuTime() time.Duration {
 // wait for their answer: with a consumer, and while nothing is taken away, so that every segment needs a new file.
 func BenchmarkAck(b *testing.B) {
 	b.Run("drained", func(b *testing.B) { benchmarkAck(b, true) })
+	b.Run("busy", func(b *testing.B) {
+		var stop atomic.Bool
+		var spin sync.WaitGroup
+		for range 2 {
+			spin.Go(func() {
+				h := sha256.New()
+				for !stop.Load() {
+					h.Write(zeros[:1<<12])
+				}
+			})
+		}
+		benchmarkAck(b, true)
+		stop.Store(true)
+		spin.Wait()
+	})
 	b.Run("outage", func(b *testing.B) { benchmarkAck(b, false) })
 }
 

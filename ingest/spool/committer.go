@@ -276,18 +276,18 @@ func (c *committer) write(l *laneLog) error {
 // grown counts what the last write made durable.
 func (c *committer) grown(l *laneLog) {
 	s, g := c.spool, l.active
+	first := g.records == 0
 	s.used.Add(int64(len(l.frames)))
 	s.waiting.Add(int64(l.pending.records))
 	g.bytes += int64(len(l.frames))
 	g.records += l.pending.records
 	g.chain = l.pending.chain
 	l.pending.records = 0
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	line := &s.lines[l.lane]
-	line.records = g.records
-	if line.first.IsZero() {
-		line.first = g.head.created
+	s.lines[l.lane].records.Store(int64(g.records))
+	if first {
+		s.mu.Lock()
+		s.lines[l.lane].first = g.head.created
 		s.notify()
+		s.mu.Unlock()
 	}
 }

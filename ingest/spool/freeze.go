@@ -10,10 +10,7 @@ func (c *committer) freezeIfDue() {
 	s := c.spool
 	for i := range c.logs {
 		l := &c.logs[i]
-		s.mu.Lock()
-		asked := s.lines[i].freeze
-		s.lines[i].freeze = false
-		s.mu.Unlock()
+		asked := s.lines[i].freeze.Load() && s.lines[i].freeze.Swap(false)
 		if l.active == nil || l.active.records == 0 || (!asked && !l.full(l.active, s.opts.SegmentBytes)) {
 			continue
 		}
@@ -48,7 +45,9 @@ func (c *committer) seal(l *laneLog) error {
 	defer s.mu.Unlock()
 	line := &s.lines[l.lane]
 	line.live = append(line.live, g)
-	line.first, line.records, line.freeze = time.Time{}, 0, false
+	line.first = time.Time{}
+	line.records.Store(0)
+	line.freeze.Store(false)
 	s.notify()
 	return nil
 }

@@ -74,7 +74,7 @@ func (s *Spool) choose(now time.Time, minAge time.Duration) (g *Segment, wait ti
 	}
 	g = heads[q].segment
 	if g == nil {
-		s.lines[heads[q].lane].freeze = true
+		s.lines[heads[q].lane].freeze.Store(true)
 		s.signal()
 		return nil, 0, nil
 	}

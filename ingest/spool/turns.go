@@ -1,6 +1,9 @@
 package spool
 
-import "time"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // Next chooses between three queues by deficit round robin (M. Shreedhar, G. Varghese: Efficient Fair Queuing Using
 // Deficit Round Robin, SIGCOMM 1995): each queue that holds something is granted its quantum once a round and may
@@ -67,12 +70,12 @@ func (t *turns) take(i, cost int) { t.deficit[i] -= cost }
 
 func costOf(records int) int { return max(records, quantum) }
 
-// line is what Next knows of a lane.
+// line is what Next knows of a lane. The atomics spare the committer a lock that every sender wants.
 type line struct {
-	live    []*Segment // frozen and not done, oldest first; after Close also the active one
-	first   time.Time  // when the active segment's first record came; zero where it has none
-	records int        // of the active segment
-	freeze  bool       // Next wants the active segment
+	live    []*Segment   // frozen and not done, oldest first; after Close also the active one
+	first   time.Time    // when the active segment's first record came; zero where it has none
+	records atomic.Int64 // of the active segment
+	freeze  atomic.Bool  // Next wants the active segment
 }
 
 // oldest is when the first record came that is not done; zero when there is none.
@@ -117,7 +120,7 @@ func (s *Spool) heads(now time.Time, minAge time.Duration, withActive bool) (hea
 				wait = minAge - age
 			}
 		case costs[q] == 0:
-			heads[q], costs[q] = head{nil, lane}, costOf(l.records)
+			heads[q], costs[q] = head{nil, lane}, costOf(int(l.records.Load()))
 		}
 	}
 	return heads, costs, wait
