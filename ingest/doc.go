@@ -1,6 +1,7 @@
 // Package ingest takes events in and sees them through to ClickHouse.
 //
-//	server ─► Submit ─► decode: one scan of envelope and payload, schema check, raw personal data ends here
+//	server ─► Submit, SubmitTelegram, SubmitHook (Validate goes as far as the verdicts)
+//	                 ─► decode: one scan of envelope and payload, schema check, raw personal data ends here
 //	                 ─► spool.Append (fsync) ─► Receipt with a verdict for every item              ⇒ 202
 //	── other side of the spool, one batch at a time ──
 //	Run: prepare  spool.Next ─► record ─► enrich.geoip ─► qualify ─┐

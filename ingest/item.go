@@ -70,8 +70,12 @@ func (it *item) tooLarge(size int) {
 	})
 }
 
-// invalid notes a value that does not fit. got is nil where the value is personal.
+// invalid notes a value that does not fit. got is nil where the value is personal; one that looks like a number or an
+// address of somebody is not told either.
 func (it *item) invalid(pointer, rule, expected string, got []byte) {
+	if !schema.Plain(got) {
+		got = nil
+	}
 	it.fail(CodeInvalidField, leadline.Violation{Pointer: pointer, Rule: rule, Expected: expected, Got: excerpt(got)})
 }
 

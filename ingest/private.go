@@ -1,6 +1,10 @@
 package ingest
 
-import "bytes"
+import (
+	"bytes"
+
+	"leadline/schema"
+)
 
 // dialect is how a way of writing events calls what all of them have.
 type dialect struct {
@@ -104,12 +108,34 @@ func (d *decoder) safeText(raw []byte) []byte {
 			d.keepField(k.name, d.paper.lead[0], d.it.event.LeadKey, d.paper.lead[1])
 		} else if k.field == fieldPayload {
 			d.keepField(k.name, view(d.safePayload(text)))
-		} else if text[0] == '"' || k.field == fieldAttempt && isDigit(text[0]) { // else not what belongs there
+		} else if d.tells(k.field, text) {
 			d.keepField(k.name, view(text))
 		}
 	}
 	d.safe = append(d.safe, '}')
 	return d.safe
+}
+
+// tells reports whether a field may be kept as it came: it was taken, or is at least of its type and looks like nothing
+// of a person.
+func (d *decoder) tells(field int, text []byte) bool {
+	it, e := &d.it, &d.it.event
+	taken := false
+	switch field {
+	case fieldID, fieldOrigin:
+		taken = e.ID != ""
+	case fieldOccurredAt:
+		taken = !it.occurred.IsZero()
+	case fieldSentAt:
+		taken = !e.SentAt.IsZero()
+	case fieldBot:
+		taken = e.Bot != ""
+	case fieldCampaign:
+		taken = e.Campaign != ""
+	case fieldAttempt:
+		return isDigit(text[0]) && schema.Plain(text)
+	}
+	return text[0] == '"' && (taken || schema.Plain(text))
 }
 
 // keepField appends a field, where it has a value and there is room.
