@@ -21,7 +21,9 @@ import (
 	"leadline/ingest"
 	"leadline/ingest/enrich"
 	"leadline/ingest/spool"
+	"leadline/limit"
 	"leadline/lineage"
+	"leadline/metrics"
 	"leadline/notify/telegram"
 	"leadline/oncall"
 	"leadline/rules"
@@ -153,6 +155,14 @@ func (a *App) setup(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	signers, err := readSigners(c)
+	if err != nil {
+		return err
+	}
+	hooks, err := readHooks(c)
+	if err != nil {
+		return err
+	}
 	token, err := readToken(c.Telegram, o.TelegramToken)
 	if err != nil {
 		return err
@@ -178,19 +188,28 @@ func (a *App) setup(ctx context.Context, o Options) error {
 	if err := a.openStore(ctx, o, secret); err != nil {
 		return err
 	}
-	queue, err := spool.Open(spool.Options{Dir: filepath.Join(c.Data, "spool"), MaxBytes: int64(c.Spool.Max), Log: o.Log})
+	queue, err := spool.Open(spool.Options{
+		Dir: filepath.Join(c.Data, "spool"), MaxBytes: int64(c.Spool.Max), Window: c.Spool.Window.Value, Log: o.Log,
+	})
 	if err != nil {
 		return err
 	}
 	a.onStop("spool", func(context.Context) error { return queue.Close() })
+	forgotten, err := a.forgetting(ctx, secret, o.Log)
+	if err != nil {
+		return err
+	}
+	m := metrics.New()
+	limits := limit.New(c.Policies())
 	a.pipeline, err = ingest.New(ingest.Options{
-		Spool: queue, Writer: a.store, Schemas: schemas, GeoIP: geo, Qualify: qualify,
-		Pepper: pepper(secret.Pepper), Permanent: store.Permanent, Log: o.Log,
+		Spool: queue, Writer: m.Writer(a.store), Schemas: schemas, GeoIP: geo, Qualify: qualify, Limits: limits,
+		Pepper: pepper(secret.Pepper), Suppressed: forgotten.Suppressed, Permanent: store.Permanent, Log: o.Log,
 	})
 	if err != nil {
 		return err
 	}
 	a.background(ctx, "pipeline", a.pipeline.Run)
+	a.background(ctx, "erasures", forgotten.Run)
 
 	a.startDesk(ctx, c, set, token, secret, o.Log)
 	engine := rules.New(rules.Options{Groups: set.Groups, Querier: a.store, Sink: a.desk, Log: o.Log})
@@ -203,7 +222,13 @@ func (a *App) setup(ctx context.Context, o Options) error {
 	if a.Welcome, err = welcome(ctx, a.state, analyst, time.Now()); err != nil {
 		return err
 	}
-	web := server.New(server.Options{Intake: a.pipeline, Keys: &keyring{db: a.state}, Bots: bots, Ready: a.ready(queue), Log: o.Log})
+	a.watch(ctx, m, watching{spool: queue, rules: engine, write: a.store.WriteResources, data: c.Data, log: o.Log})
+	keys := &keyring{db: a.state}
+	a.onStop("days of last use", keys.Flush)
+	web := server.New(server.Options{
+		Intake: a.pipeline, Keys: keys, Used: keys.Used, Limits: limits, Signers: signers, Bots: bots, Hooks: hooks,
+		Lookup: &lookup{a.store, queue}, Eraser: forgotten, Metrics: m.Handler(), Observer: m, Ready: a.ready(queue), Log: o.Log,
+	})
 	a.background(ctx, "server", func(context.Context) error { return web.Serve(listener) })
 	a.onStop("requests", func(ctx context.Context) error { return endRequests(ctx, web) })
 	return nil
@@ -294,6 +319,22 @@ func (c *ClickHouse) store(password string, log *slog.Logger) store.Options {
 		o.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
 	return o
+}
+
+// forgetting brings up what deletes leads. The pipeline asks it for the leads of whom nothing is taken, and it asks the
+// pipeline how far it has come.
+func (a *App) forgetting(ctx context.Context, secret secrets, log *slog.Logger) (*erasures, error) {
+	peppers := pepper(secret.Pepper)
+	return newErasures(ctx, erasureOptions{
+		State: a.state,
+		Delete: func(ctx context.Context, partner, leadKey string) (events, rejected int64, err error) {
+			gone, err := a.store.Erase(ctx, partner, leadKey)
+			return gone.Events, gone.Rejected, err
+		},
+		Lag:     func() time.Duration { return a.pipeline.Stats().Lag },
+		LeadKey: func(partner string, chat int64) string { return ingest.LeadKey(peppers(partner), chat) },
+		Log:     log,
+	})
 }
 
 // explain finds where the slow events of an incident spend their time.

@@ -72,5 +72,3 @@ func TestLivingPartners(t *testing.T) {
 		t.Errorf("%v, %v", n, err)
 	}
 }
-
-var _ = (*App).watch // App.setup calls it when the parts are joined

@@ -50,6 +50,12 @@ func (l *leads) base32(sum []byte, n int) []byte {
 	return l.to[len(sum):]
 }
 
+// LeadKey is the key of the lead with a chat id, by the pepper of its partner (Options.Pepper).
+func LeadKey(pepper []byte, chat int64) string {
+	var l leads
+	return string(l.of(func(string) []byte { return pepper }, "", chat))
+}
+
 // mask keeps of an address what may be stored: /24 of IPv4, /48 of IPv6.
 func mask(a netip.Addr) netip.Addr {
 	if !a.IsValid() {

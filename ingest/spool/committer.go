@@ -88,7 +88,11 @@ func (c *committer) commit(calls []*call) {
 		}
 	}
 	for _, call := range calls {
-		if call.state.Load() == taken {
+		switch {
+		case call.state.Load() != taken:
+		case call.ask:
+			call.recs[0].Duplicate = c.seen.has(&call.recs[0].Key)
+		default:
 			call.err = c.admit(call)
 		}
 	}

@@ -106,7 +106,8 @@ type Spool struct {
 type call struct {
 	lane  Lane
 	recs  []Record
-	fresh int // of them are no duplicates; the committer's
+	fresh int  // of them are no duplicates; the committer's
+	ask   bool // only says whether recs[0] is there
 	err   error
 	state atomic.Int32
 }
@@ -138,6 +139,20 @@ func (s *Spool) Append(ctx context.Context, lane Lane, recs []Record) error {
 	}
 	c := callPool.Get().(*call)
 	c.lane, c.recs = lane, recs
+	return s.send(ctx, c)
+}
+
+// Knows reports whether a record of this key was made durable within the window.
+func (s *Spool) Knows(ctx context.Context, key leadline.Key) (bool, error) {
+	recs := []Record{{Key: key}}
+	c := callPool.Get().(*call)
+	c.recs, c.ask = recs, true
+	err := s.send(ctx, c)
+	return recs[0].Duplicate, err
+}
+
+// send hands a call to the committer and waits for it.
+func (s *Spool) send(ctx context.Context, c *call) error {
 	c.state.Store(waiting)
 
 	s.mu.Lock()
@@ -158,7 +173,7 @@ func (s *Spool) Append(ctx context.Context, lane Lane, recs []Record) error {
 		return ctx.Err() // the committer still has c, so it can't be used again
 	}
 	err := c.err
-	c.recs, c.err = nil, nil
+	c.recs, c.err, c.ask = nil, nil, false
 	callPool.Put(c)
 	return err
 }

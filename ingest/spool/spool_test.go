@@ -3,6 +3,7 @@ package spool
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,6 +35,28 @@ func TestAppendNextDone(t *testing.T) {
 	wantIDs(t, content(mustNext(t, s)), []string{"e"})
 	if s.KeyCount() != 5 || s.Memory() < 5*16 {
 		t.Errorf("%d keys, %d bytes", s.KeyCount(), s.Memory())
+	}
+}
+
+func TestKnows(t *testing.T) {
+	t.Parallel()
+	s := mustOpen(t, Options{Dir: t.TempDir()})
+	knows := func(id string, want bool) {
+		t.Helper()
+		if got, err := s.Knows(t.Context(), keyOf(id)); err != nil || got != want {
+			t.Errorf("knows %s: %t, %v", id, got, err)
+		}
+	}
+	knows("a", false)
+	mustAppend(t, s, "a")
+	knows("a", true)
+	knows("b", false)
+	wantIDs(t, mustAppend(t, s, "b"), []string{"b"}) // to ask for a key is not to take it
+	mustDone(t, mustNext(t, s))
+	knows("a", true)
+	mustClose(t, s)
+	if _, err := s.Knows(t.Context(), keyOf("a")); !errors.Is(err, ErrClosed) {
+		t.Errorf("after Close: %v", err)
 	}
 }
 
