@@ -195,3 +195,48 @@ func TestEverythingIsCommented(t *testing.T) {
 		t.Errorf("no TTL or deduplication window on\n%s", bare)
 	}
 }
+
+// A database of the first two migrations, with an event in it, gets the rest.
+func TestMigrateFromEarlier(t *testing.T) {
+	t.Parallel()
+	db := chtest.New(t)
+	d := open(t, db, nil)
+	ctx := context.Background()
+	all, err := sql.Migrations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range d.bootstrap().Statements {
+		db.Exec(t, text)
+	}
+	for _, m := range all[:2] {
+		statements, err := m.Statements("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range statements {
+			db.Exec(t, text)
+		}
+		db.Exec(t, fmt.Sprintf("INSERT INTO leadline_migrations (number, name, checksum) VALUES (%d, '%s', '%s')", m.Number, m.Name, m.Checksum))
+	}
+	db.Exec(t, "INSERT INTO events (id, received_at, stage, wait_us, duration_us, status) VALUES ('old', now64(6), ['a'], [1], [2], ['ok'])")
+	db.Exec(t, "INSERT INTO rejected (id, received_at) VALUES ('old', now64(6))")
+	done, err := d.Migrate(ctx)
+	if err != nil || len(done) != len(all)-2 {
+		t.Fatalf("did %s, %v", names(done), err)
+	}
+	write(t, d, &leadline.Batch{
+		Token:    "t",
+		Events:   []leadline.Event{{ID: "new", Lane: leadline.LaneOverflow, ReceivedAt: time.Now()}},
+		Rejected: []leadline.Rejected{{ID: "new", LeadKey: "k", ReceivedAt: time.Now()}},
+	})
+	f := func(query, want string) {
+		t.Helper()
+		if got := db.Query(t, query); got != want {
+			t.Errorf("%s: got %q, want %q", query, got, want)
+		}
+	}
+	f("SELECT id, lane FROM journeys ORDER BY id", "new\toverflow\nold\t")
+	f("SELECT id, lane FROM all_spans", "old\t")
+	f("SELECT id, lead_key FROM rejected ORDER BY id", "new\tk\nold\t")
+}

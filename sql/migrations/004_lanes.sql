@@ -2,6 +2,9 @@
 --
 -- On a cluster the plain name is a Distributed table with columns of its own; on one server both statements name the
 -- same table and the second finds its work done.
+--
+-- The views get the lane, and all_spans a parent_stage that is as long as stage for an event without stages too: one such
+-- event made every query of the view fail.
 
 ALTER TABLE events{local} {on_cluster}
     ADD COLUMN IF NOT EXISTS lane LowCardinality(String) COMMENT 'overflow: the partner had sent more than its share while ClickHouse was behind, so the event waited for others. Else empty' AFTER source;
@@ -111,7 +114,7 @@ AS SELECT
 FROM events
 ARRAY JOIN
     stage AS span_stage,
-    arrayPushFront(arrayPopBack(stage), '') AS parent_stage,
+    arrayPopBack(arrayPushFront(stage, '')) AS parent_stage,
     wait_us AS span_wait_us,
     duration_us AS span_duration_us,
     arrayCumSum((w, d) -> w + d, wait_us, duration_us) AS end_us,
