@@ -50,7 +50,7 @@ func (a *App) watch(ctx context.Context, m *metrics.Metrics, w watching) {
 func total(db rules.Querier, name, column string) metrics.Check {
 	return func(ctx context.Context) (float64, error) {
 		t, err := db.Select(ctx, leadline.Query{
-			Name: name, SQL: sql.Query(name), Timeout: time.Minute,
+			Name: name, SQL: sql.Query(name), Timeout: 30 * time.Second,
 			Params: map[string]any{"since": time.Now().UTC().AddDate(0, 0, -1)},
 		})
 		if err != nil {

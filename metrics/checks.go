@@ -15,7 +15,7 @@ import (
 // The rhythm of the checks and the time that each may take.
 const (
 	checkEvery   = time.Minute
-	checkTimeout = time.Minute // also of the hourly one: its query takes 3 s for 10 million events
+	checkTimeout = 30 * time.Second // also of the hourly one: its query takes 3 s for 10 million events
 )
 
 // Check finds out a number by asking a database.

@@ -27,7 +27,7 @@ type answerKey struct{ partner, key string }
 
 type answer struct {
 	answerKey
-	digest     [32]byte // of the request
+	digest    [32]byte // of the request
 	at        time.Time
 	done      bool // else its request is still under way
 	status    int
