@@ -24,37 +24,38 @@ func TestASlowAnswerHoldsUpNobodyElse(t *testing.T) {
 	t.Parallel()
 	const requests = 100
 	var seen atomic.Int64
-	others := make(chan struct{})
+	another := make(chan struct{})
 	addr := serveTest(t, func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
 		switch seen.Add(1) {
-		case 1:
-			<-others // the first request is answered when all others are
-		case requests:
-			close(others)
+		case 1: // it is answered when another one has come
+			select {
+			case <-another:
+			case <-r.Context().Done():
+			}
+		case 2:
+			close(another)
 		}
 		w.WriteHeader(http.StatusAccepted)
 	})
-	l := load{Addr: addr, Shape: leadlineShape("key", 1), Conns: 2, Events: 1, Rate: 1000, For: requests * time.Millisecond, Keep: true}
+	l := load{Addr: addr, Shape: leadlineShape("key", 1), Conns: 2, Events: 1, Rate: requests, For: time.Second, Keep: true}
 	r, err := l.run(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if all := r.total(); all.Acked != requests || all.Unsent+all.Failed+all.Refused != 0 || len(r.Ids) != requests {
+	if all := r.total(); all.Acked < 2 || all.Acked+all.Unsent != requests || all.Failed+all.Refused != 0 || len(r.Ids) != int(all.Acked) {
 		t.Errorf("%d acknowledged, %d unsent, %d failed, %d refused, %d ids", all.Acked, all.Unsent, all.Failed, all.Refused, len(r.Ids))
 	}
 }
 
 func TestWhatWaitsForAConnectionCounts(t *testing.T) {
 	t.Parallel()
-	over := make(chan struct{})
+	const spell = 100 * time.Millisecond
 	addr := serveTest(t, func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
-		<-over
+		<-time.After(2 * spell) // longer than the load: the only connection is busy until its end
 		w.WriteHeader(http.StatusAccepted)
 	})
-	const spell = 100 * time.Millisecond
-	time.AfterFunc(2*spell, func() { close(over) })
 	l := load{Addr: addr, Shape: leadlineShape("key", 1), Conns: 1, Events: 1, Rate: 1000, For: spell, Cuts: []time.Duration{spell / 2}}
 	r, err := l.run(t.Context())
 	if err != nil {
@@ -80,12 +81,12 @@ func TestRefusalsAndFailuresAreApart(t *testing.T) {
 		}
 		panic(http.ErrAbortHandler) // no answer at all
 	})
-	l := load{Addr: addr, Shape: leadlineShape("key", 3), Conns: 1, Events: 3, Rate: 100, For: 100 * time.Millisecond}
+	l := load{Addr: addr, Shape: leadlineShape("key", 3), Conns: 1, Events: 3, Rate: 10, For: time.Second}
 	r, err := l.run(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if all := r.total(); all.Acked != 2 || all.Refused != 2 || all.Failed != 6 || all.Unsent != 0 {
+	if all := r.total(); all.Acked != 2 || all.Refused != 2 || all.Failed == 0 || all.Failed+all.Unsent != 6 {
 		t.Errorf("%+v", []int64{all.Acked, all.Refused, all.Failed, all.Unsent})
 	}
 	if r.Statuses[http.StatusTooManyRequests] != 1 || r.Err == nil {
