@@ -98,7 +98,7 @@ func (u *burden) flat(t *testing.T) {
 		second, last := median(s[third:2*third]), median(s[2*third:])
 		bound, held := tolerance[what]
 		allowed := second*(1+bound.part) + bound.more
-		t.Logf("%-20s first %6.0f, median of the second third %6.0f, of the last %6.0f, allowed %6.0f", what, s[0], second, last, allowed)
+		t.Logf("%-20s first %6.0f, median of the second third %6.0f, of the last %6.0f, bound %6.0f, held %t", what, s[0], second, last, allowed, held)
 		if held && last > allowed {
 			t.Errorf("%s grows: %v", what, s)
 		}
