@@ -27,7 +27,7 @@ type answerKey struct{ partner, key string }
 
 type answer struct {
 	answerKey
-	digest    [32]byte // of the request
+	request   [32]byte // its hash
 	at        time.Time
 	done      bool // else its request is still under way
 	status    int
@@ -61,7 +61,7 @@ func (l *answers) begin(k answerKey, sum [32]byte, now time.Time) (a answer, fre
 		}
 		l.drop(e)
 	}
-	l.add(&answer{answerKey: answerKey{strings.Clone(k.partner), strings.Clone(k.key)}, digest: sum, at: now})
+	l.add(&answer{answerKey: answerKey{strings.Clone(k.partner), strings.Clone(k.key)}, request: sum, at: now})
 	return answer{}, true
 }
 
@@ -78,7 +78,7 @@ func (l *answers) finish(k answerKey, answered *answer) {
 	if answered == nil || len(answered.body) > answerLargest {
 		return
 	}
-	answered.answerKey, answered.digest, answered.at, answered.done = began.answerKey, began.digest, began.at, true
+	answered.answerKey, answered.request, answered.at, answered.done = began.answerKey, began.request, began.at, true
 	l.add(answered)
 }
 
@@ -116,7 +116,7 @@ func (s *Server) once(c *fiber.Ctx, partner, key string, do func() error) error 
 	known, fresh := s.answers.begin(k, sum, time.Now())
 	switch {
 	case fresh:
-	case known.digest != sum:
+	case known.request != sum:
 		return problem{Status: http.StatusUnprocessableEntity, Code: "idempotency_key_reused", Detail: "this Idempotency-Key came with another request before: a new request needs a new key"}
 	case !known.done:
 		return problem{Status: http.StatusConflict, Code: "idempotency_in_flight", Detail: "the first request with this Idempotency-Key is still under way: ask again", retryAfter: time.Second}

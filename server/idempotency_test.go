@@ -30,7 +30,7 @@ func TestAnswersAreBounded(t *testing.T) {
 			t.Fatalf("%d bytes, %d known, %d in order", l.bytes, len(l.known), l.order.Len())
 		}
 	}
-	if a, fresh := l.begin(running, [32]byte{1}, noon); fresh || a.done || a.print != [32]byte{1} {
+	if a, fresh := l.begin(running, [32]byte{1}, noon); fresh || a.done || a.request != [32]byte{1} {
 		t.Errorf("what is under way was forgotten: %+v", a)
 	}
 	if a, fresh := l.begin(answerKey{"acme", "999"}, [32]byte{}, noon.Add(answerAge-1)); fresh || a.status != 202 {
