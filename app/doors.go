@@ -1,10 +1,8 @@
 package app
 
 import (
-	"leadline/ingest"
 	"leadline/server"
 	"leadline/signature"
-	"leadline/source"
 )
 
 // readSigners reads the secrets of the partners who sign.
@@ -31,15 +29,11 @@ func readHooks(c Config) (map[string]server.Hook, error) {
 		if err != nil {
 			return nil, err
 		}
-		mapping, errs := compileHook(h)
+		mapping, errs := h.Value.Map.Compile(h.Name.Value)
 		if err := errs.Err(); err != nil {
 			return nil, err
 		}
 		hooks[h.Name.Value] = server.Hook{Partner: h.Value.Partner.Value, Verifier: v, Mapping: mapping}
 	}
 	return hooks, nil
-}
-
-func compileHook(h source.Entry[Hook]) (*ingest.Hook, source.Errors) {
-	return h.Value.Map.Compile(h.Name.Value)
 }

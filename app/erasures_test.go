@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,17 +22,26 @@ var _ server.Eraser = (*erasures)(nil)
 
 // fakeTables counts deletions and fails as often as it is told.
 type fakeTables struct {
+	mu       sync.Mutex
 	failures int
 	deleted  []string
 }
 
 func (f *fakeTables) delete(_ context.Context, partner, leadKey string) (events, rejected int64, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.failures > 0 {
 		f.failures--
 		return 0, 0, errors.New("no ClickHouse")
 	}
 	f.deleted = append(f.deleted, partner+"/"+leadKey)
 	return 3, 1, nil
+}
+
+func (f *fakeTables) all() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.deleted)
 }
 
 func TestErasureWaitsForWhatWasAcknowledged(t *testing.T) {
@@ -40,9 +52,11 @@ func TestErasureWaitsForWhatWasAcknowledged(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer db.Close()
-		tables, lag := &fakeTables{failures: 1}, 10*time.Minute
+		tables := &fakeTables{failures: 1}
+		var lag atomic.Int64
+		lag.Store(int64(10 * time.Minute))
 		o := erasureOptions{
-			State: db, Delete: tables.delete, Lag: func() time.Duration { return lag }, Log: slog.New(slog.DiscardHandler),
+			State: db, Delete: tables.delete, Lag: func() time.Duration { return time.Duration(lag.Load()) }, Log: slog.New(slog.DiscardHandler),
 			LeadKey: func(partner string, chat int64) string { return fmt.Sprint(partner, "-key-of-", chat) },
 		}
 		e, err := newErasures(t.Context(), o)
@@ -69,20 +83,20 @@ func TestErasureWaitsForWhatWasAcknowledged(t *testing.T) {
 			<-time.After(after)
 			synctest.Wait()
 			order, found, err := e.Erasure(ctx, "acme", id)
-			if err != nil || !found || len(tables.deleted) != deleted || order.FinishedAt.IsZero() == done {
-				t.Errorf("%v deleted; %+v %v %v", tables.deleted, order, found, err)
+			if err != nil || !found || len(tables.all()) != deleted || order.FinishedAt.IsZero() == done {
+				t.Errorf("%v deleted; %+v %v %v", tables.all(), order, found, err)
 			}
 			if done && (order.Events != 3 || order.Rejected != 1) {
 				t.Errorf("%+v", order)
 			}
 		}
 		at(9*time.Minute, 0, false) // behind by ten minutes, the rows may not be there yet
-		lag = 0
+		lag.Store(0)
 		at(erasureTick, 0, false)   // the first try fails
 		at(2*erasureTick, 1, true)  // the next does not
 		at(10*erasureTick, 1, true) // and it is done once
-		if tables.deleted[0] != "acme/"+key {
-			t.Errorf("%v", tables.deleted)
+		if all := tables.all(); all[0] != "acme/"+key {
+			t.Errorf("%v", all)
 		}
 		if _, found, err := e.Erasure(ctx, "globex", id); found || err != nil {
 			t.Errorf("another partner's: %v %v", found, err)
@@ -102,8 +116,8 @@ func TestErasureWaitsForWhatWasAcknowledged(t *testing.T) {
 			t.Errorf("after a restart: %v", err)
 		}
 		<-time.After(time.Minute)
-		if err := again.carryOut(t.Context()); err != nil || len(tables.deleted) != 2 {
-			t.Errorf("%v %v", err, tables.deleted)
+		if err := again.carryOut(t.Context()); err != nil || len(tables.all()) != 2 {
+			t.Errorf("%v %v", err, tables.all())
 		}
 	})
 }

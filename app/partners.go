@@ -37,7 +37,7 @@ type Hook struct {
 	Partner    At              `yaml:"partner,required"`
 	Verify     Verify          `yaml:"verify,required"`
 	SecretFile At              `yaml:"secret_file,required"` // one a line
-	Map        ingest.HookSpec `yaml:"map,required"`
+	Map        ingest.HookSpec `yaml:"map,required"`         // event field: expression over the body
 }
 
 // Verify says how the third party signs.
@@ -206,10 +206,7 @@ func checkHook(h source.Entry[Hook]) (errs source.Errors) {
 	if h.Value.Map.Type.IsZero() {
 		return errs // the decoder has said so
 	}
-	if h.Value.Map.ID.IsZero() {
-		errs = append(errs, h.Name.Pos.Error("the map has no id", "add id, so that what the third party repeats is a duplicate"))
-	}
-	_, more := compileHook(h)
+	_, more := h.Value.Map.Compile(h.Name.Value)
 	return append(errs, more...)
 }
 

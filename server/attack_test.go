@@ -57,7 +57,7 @@ func attacks(d *everything) []attack {
 		return request(method, path, body, append([]string{"Authorization", "Bearer " + key, "Content-Type", "application/json"}, headers...)...)
 	}
 	head := "POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: Bearer " + d.key + "\r\n"
-	gz, zs := string(gzipped(bytes.Repeat([]byte("0"), 60<<20))), string(zstded(bytes.Repeat([]byte("0"), 60<<20)))
+	gz, zs := string(gzipped(bytes.Repeat([]byte("0"), 17<<20))), string(zstded(bytes.Repeat([]byte("0"), 17<<20)))
 	now := time.Now()
 	stale := signed("m1", now.Add(-time.Hour), "{}")
 	early := signed("m1", now.Add(time.Hour), "{}")

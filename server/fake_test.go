@@ -72,8 +72,8 @@ func (f *fakeIntake) SubmitTelegram(_ context.Context, r ingest.Request) (leadli
 }
 
 func (f *fakeIntake) SubmitHook(_ context.Context, r ingest.Request, h *ingest.Hook) (leadline.Receipt, error) {
-	if h == nil {
-		panic("BUG: a hook without a mapping")
+	if h == nil || r.Header == nil || r.Header("X-Hub-Signature-256")+r.Header("webhook-signature") == "" {
+		panic("BUG: a hook without a mapping or headers")
 	}
 	f.mu.Lock()
 	f.hooks = append(f.hooks, r.Partner)

@@ -44,6 +44,7 @@ func (s *Server) hook(c *fiber.Ctx) error {
 	}
 	receipt, err := s.Intake.SubmitHook(ctx, ingest.Request{
 		Partner: h.Partner, Body: body, TraceParent: c.Get("traceparent"), ReceivedAt: received, Received: t.last,
+		Header: func(name string) string { return c.Get(name) },
 	}, h.Mapping)
 	t.lap(c, "submit")
 	s.tellLimits(c, h.Partner, t.last)
