@@ -16,9 +16,6 @@ import (
 	"time"
 )
 
-// goroutinesWanted says that /metrics has to tell the goroutines. Threads are looked at in any case.
-const goroutinesWanted = false
-
 // burden is what the processes hold of the machine, once a second.
 type burden struct {
 	order  []string
@@ -103,7 +100,7 @@ func (u *burden) flat(t *testing.T) {
 			t.Errorf("%s grows: %v", what, s)
 		}
 	}
-	if goroutinesWanted && u.series["Leadline goroutines"] == nil {
+	if u.series["Leadline goroutines"] == nil {
 		t.Error("/metrics does not tell go_goroutines")
 	}
 }
