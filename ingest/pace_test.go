@@ -1,94 +1,106 @@
 package ingest
 
 import (
+	"math"
 	"testing"
 	"time"
+
+	"leadline/ingest/spool"
 
 	"pgregory.net/rapid"
 )
 
-func TestMeter(t *testing.T) {
+func TestDrainCountsTimeAtWork(t *testing.T) {
 	t.Parallel()
-	var m meter
-	for now := time.Duration(0); now < 3*time.Second; now += 10 * time.Millisecond {
-		m.add(now, 50)
+	var d drain
+	if _, known := d.rates(0); known {
+		t.Error("a rate is known before anything was stored")
 	}
-	if r := m.rate(3*time.Second - 1); r < 4900 || r > 5100 {
-		t.Errorf("5,000 a second are measured as %.0f", r)
+	now := time.Duration(0)
+	for range 40 { // a batch of 1,000 takes 10 ms, then nothing comes for a minute
+		d.stored(spool.Fair, 1000, now, now+10*time.Millisecond)
+		now += time.Minute
 	}
-	if r := m.rate(4 * time.Second); r < 2000 || r > 3000 {
-		t.Errorf("a second later without any it is %.0f, want about half", r)
+	if r, known := d.rates(now); !known || math.Abs(r[spool.Fair]-100_000) > 1 {
+		t.Errorf("100,000 a second at work are measured as %.0f, %t", r[spool.Fair], known)
 	}
-	if r := m.rate(time.Minute); r != 0 {
-		t.Errorf("a minute later it is %.0f", r)
+	for range 100 { // ready before the one before is done, twice as dear, every other one of the other lane
+		d.stored(spool.Fair, 1000, now-20*time.Millisecond, now+20*time.Millisecond)
+		d.stored(spool.Overflow, 1000, now, now+40*time.Millisecond)
+		now += 40 * time.Millisecond
+	}
+	if r, _ := d.rates(now); math.Abs(r[spool.Fair]-25_000) > 1500 || math.Abs(r[spool.Overflow]-25_000) > 1500 {
+		t.Errorf("25,000 a second in each lane are measured as %.0f", r)
 	}
 }
 
-// draining is a pacer whose lane has stored so many a second for the last two seconds.
-func draining(rate int, now time.Duration) *pacer {
-	p := &pacer{}
-	for at := now - 2*time.Second; at < now; at += 10 * time.Millisecond {
-		p.stored(at, rate/100)
-	}
-	return p
-}
-
-func TestPacerLetsPass(t *testing.T) {
+func TestDrainAfterAnOutage(t *testing.T) {
 	t.Parallel()
-	const now = time.Minute
-	if wait, ok := draining(100_000, now).hold(now, 1000, 90_000); wait != 0 || !ok {
-		t.Errorf("with less than a second's worth waiting a request is held for %v, %t", wait, ok)
+	var d drain
+	d.stored(spool.Fair, 1000, 0, 10*time.Millisecond)
+	d.failed(time.Second)
+	if _, known := d.rates(time.Hour); known {
+		t.Error("a rate is known while ClickHouse is away")
 	}
-	if wait, ok := (&pacer{}).hold(now, 1000, 10_000_000); wait != 0 || !ok {
-		t.Errorf("while nothing is stored a request is held for %v, %t: an outage would reach the senders", wait, ok)
+	d.stored(spool.Fair, 1000, time.Hour, time.Hour+10*time.Millisecond)
+	if _, known := d.rates(time.Hour + time.Second); known {
+		t.Error("a rate is known a second after ClickHouse came back")
 	}
-	p := draining(100_000, now)
-	p.failed(now - time.Second)
-	if wait, ok := p.hold(now, 1000, 10_000_000); wait != 0 || !ok {
-		t.Errorf("a second after a failed write a request is held for %v, %t", wait, ok)
+	if r, known := d.rates(time.Hour + 3*time.Second); !known || math.Abs(r[spool.Fair]-100_000) > 1 {
+		t.Errorf("the outage counts as work: %.0f, %t", r[spool.Fair], known)
 	}
 }
 
-func TestPacerHoldsToWhatIsStored(t *testing.T) {
+func TestPace(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
+		rate    float64
 		waiting int64
-		want    float64 // of what is stored
-	}{{110_000, 0.95}, {150_000, 0.75}, {200_000, 0.5}, {10_000_000, 0.5}} {
-		const start = time.Minute
-		p := draining(100_000, start)
-		passed := 0
-		for now := start; now < start+200*time.Millisecond; { // one sender that waits as it is told
-			wait, ok := p.hold(now, 100, c.waiting)
-			if !ok {
-				t.Fatalf("%d waiting: refused, although it waits as it is told", c.waiting)
-			}
-			now += wait
-			passed += 100
-		}
-		if got := float64(passed) / 20_000; got < c.want*0.9 || got > c.want*1.1 {
-			t.Errorf("%d waiting: %.2f of what is stored passes, want %.2f", c.waiting, got, c.want)
+		want    float64
+	}{
+		{100_000, 90_000, 0}, {100_000, 110_000, 95_000}, {100_000, 150_000, 75_000}, {100_000, 200_000, 50_000}, {100_000, 1e9, 50_000},
+		{0, 1e9, 0}, {100, 15_000, 0}, {100, 1e9, 50},
+	} {
+		if got := pace(c.rate, c.waiting); math.Abs(got-c.want) > 1 {
+			t.Errorf("storing %.0f a second with %d waiting the pace is %.0f, want %.0f", c.rate, c.waiting, got, c.want)
 		}
 	}
 }
 
-// However many come, whoever is not refused waits at most maxHold and one request more.
+func TestPacerHoldsToThePace(t *testing.T) {
+	t.Parallel()
+	p, passed, now := &pacer{}, 0, time.Minute
+	for now < time.Minute+10*time.Second { // one sender that waits as it is told
+		wait, ok := p.hold(now, 100, 50_000)
+		if !ok {
+			t.Fatal("refused, although it waits as it is told")
+		}
+		now += wait
+		passed += 100
+	}
+	if passed < 499_000 || passed > 501_000 {
+		t.Errorf("%d passed in ten seconds at 50,000 a second", passed)
+	}
+	if wait, ok := p.hold(now, 100, 0); wait != 0 || !ok {
+		t.Errorf("without a pace a request is held for %v, %t", wait, ok)
+	}
+}
+
+// However many come, whoever is not refused waits at most maxHold, and to look promises nothing.
 func TestPacerRefusesLongWaits(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		const now = time.Minute
-		p := draining(rapid.IntRange(1000, 300_000).Draw(t, "rate"), now)
+		p := &pacer{}
+		pace := rapid.Float64Range(1000, 300_000).Draw(t, "pace")
 		size := rapid.IntRange(1, 10_000).Draw(t, "events a request")
-		refused := false
 		for range 200_000 {
-			wait, ok := p.hold(now, size, 5_000_000)
-			if ok && (refused || wait > maxHold) {
-				t.Fatalf("held for %v, refused before: %t", wait, refused)
+			_, looked := p.hold(now, 0, pace)
+			wait, ok := p.hold(now, size, pace)
+			if looked != ok || ok && wait > maxHold || !ok && wait <= maxHold {
+				t.Fatalf("held for %v, %t; before that it looked like %t", wait, ok, looked)
 			}
-			if refused = !ok; refused {
-				if wait <= maxHold {
-					t.Fatalf("refused for a wait of %v only", wait)
-				}
+			if !ok {
 				return
 			}
 		}

@@ -262,24 +262,35 @@ func TestSpoolFullAsksToSendAgain(t *testing.T) {
 	p := start(t, func(o *Options) {
 		o.Spool = openSpool(t, t.TempDir(), func(o *spool.Options) { o.MaxBytes, o.SegmentBytes = 8<<10, 4<<10 })
 	})
-	body := []byte("[" + with(`"id":"a"`) + `,{},` + with(`"id":"b","campaign":"`+strings.Repeat("x", 60)+`"`) + "]")
-	for i := range 1000 {
-		r, err := p.Submit(context.Background(), Request{Partner: fmt.Sprint(i), Format: FormatJSON, Body: body})
+	full := func(id, body string) (*Problem, leadline.Receipt) {
+		r, err := p.Submit(context.Background(), Request{Partner: id, Format: FormatJSON, Body: []byte(body)})
 		if err == nil {
-			continue
+			return nil, r
 		}
 		x := problem(t, err)
-		if x.Status != 503 || x.Code != CodeSpoolFull || x.RetryAfter <= 0 || r.Retry != 3 || r.Accepted+r.Rejected != 0 || len(x.Receipt.Items) != 3 {
+		if x.Status != 503 || x.Code != CodeSpoolFull || x.RetryAfter <= 0 || r.Accepted+r.Rejected != 0 {
 			t.Fatalf("got %+v, receipt %+v", x, r)
 		}
-		for _, item := range r.Items {
-			if item.Result != leadline.ResultRetry || item.Code != CodeSpoolFull {
-				t.Errorf("item %+v", item)
-			}
+		return x, r
+	}
+	// More than there is room for at all: it is decoded, and every item of it is to be sent again.
+	x, r := full("large", "["+with(`"id":"a"`)+`,{},{"id":"b","type":"free.form","payload":{"x":"`+strings.Repeat("x", 8<<10)+`"}}]`)
+	if x == nil || !errors.Is(x, spool.ErrFull) || r.Retry != 3 || len(x.Receipt.Items) != 3 {
+		t.Fatalf("got %+v, receipt %+v", x, r)
+	}
+	for _, item := range r.Items {
+		if item.Result != leadline.ResultRetry || item.Code != CodeSpoolFull {
+			t.Errorf("item %+v", item)
+		}
+	}
+	body := with(`"campaign":"` + strings.Repeat("x", 60) + `"`)
+	for i := range 1000 {
+		if x, _ := full(fmt.Sprint(i), body); x == nil {
+			continue
 		}
 		drained(t, p) // what was taken comes out, and there is room again
-		if _, err := p.Submit(context.Background(), Request{Partner: fmt.Sprint(i), Body: body}); err != nil {
-			t.Errorf("after draining: %v", err)
+		if x, _ := full(fmt.Sprint(i), body); x != nil {
+			t.Errorf("after draining: %v", x)
 		}
 		return
 	}

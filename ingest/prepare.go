@@ -17,6 +17,7 @@ type batch struct {
 	leadline.Batch
 	segment  *spool.Segment
 	lane     spool.Lane
+	began    time.Duration // when work on it began
 	records  *records
 	received []time.Duration // the moment at which each event was received
 	requests []uint64        // the request of this process that each came with, 0: of an earlier one
@@ -71,7 +72,7 @@ func (p *Pipeline) nextSegment(ctx context.Context) (*spool.Segment, error) {
 
 // load decodes the records of a segment.
 func (p *Pipeline) load(b *batch, g *spool.Segment) {
-	b.segment, b.lane, b.Token = g, g.Lane(), g.Token
+	b.segment, b.lane, b.Token, b.began = g, g.Lane(), g.Token, p.clock.now()
 	b.empty(g.Len())
 	for data := range g.Records() {
 		giveWay(len(b.Events))

@@ -61,6 +61,16 @@ func (s *shares) lane(now time.Duration, partner string, n int, state func() pre
 	return spool.Fair
 }
 
+// of is the lane that a partner's events take now.
+func (s *shares) of(now time.Duration, partner string) spool.Lane {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p := s.partners[partner]; p != nil && now < p.overflow {
+		return spool.Overflow
+	}
+	return spool.Fair
+}
+
 // pressure is how the way to ClickHouse is doing.
 type pressure struct {
 	behind bool    // more waits than is stored in half a second

@@ -42,6 +42,9 @@ type Request struct {
 // warning or dropped is durable. Items do not depend on each other. An error is always a *Problem: then no item was
 // taken as an event, though what was dropped is kept among the rejected.
 func (p *Pipeline) Submit(ctx context.Context, r Request) (leadline.Receipt, error) {
+	if problem := p.admission.look(&r); problem != nil {
+		return leadline.Receipt{}, problem
+	}
 	d := p.accept(&r)
 	defer p.release(d)
 	if err := d.decode(); err != nil {

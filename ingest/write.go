@@ -82,14 +82,14 @@ const (
 
 // writeUntilDone writes a batch and lets its segment go. It gives up, where it may, when no retry can help.
 func (p *Pipeline) writeUntilDone(ctx context.Context, b *batch, mayGiveUp bool) ending {
-	backoff := firstBackoff
+	backoff, began := firstBackoff, b.began
 	for try := 1; ; try++ {
 		p.handOver(b)
 		err := p.try(ctx, b)
 		switch {
 		case err == nil:
 			p.stored.Add(int64(len(b.Events)))
-			p.admission.stored(b.lane, b.segment.Len())
+			p.admission.stored(b.lane, b.segment.Len(), began)
 			p.waits.stored(b.requests)
 			return p.letGo(ctx, b)
 		case ctx.Err() != nil:
@@ -109,7 +109,7 @@ func (p *Pipeline) writeUntilDone(ctx context.Context, b *batch, mayGiveUp bool)
 		if !pause(ctx, backoff/2+rand.N(backoff/2)) { //nolint:gosec // spreads retries, no secret
 			return ended
 		}
-		backoff = min(2*backoff, maxBackoff)
+		backoff, began = min(2*backoff, maxBackoff), p.clock.now()
 	}
 }
 
