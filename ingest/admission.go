@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -29,36 +30,64 @@ type admission struct {
 	drain   drain
 	pacers  [2]pacer
 	waiting [2]atomic.Int64 // events and rejected items that are durable and not stored, by lane
+	weights atomic.Uint64   // of the lanes: fair in the upper half, overflow in the lower
+	size    atomic.Int64    // bytes an item of the newest requests
+	large   chan struct{}   // a place for each large body that may be decoded at once
 }
 
+const (
+	largeBody = 64 << 10
+	firstSize = 512
+)
+
 func newAdmission(s *spool.Spool, limits *limit.Limiter, c clock) *admission {
-	a := &admission{clock: c, spool: s, limits: limits}
-	a.shares = newShares(func(partner string) int { return limits.Policy(partner).Weight }, s.Weigh)
+	a := &admission{clock: c, spool: s, limits: limits, large: make(chan struct{}, runtime.GOMAXPROCS(0))}
+	a.size.Store(firstSize)
+	a.shares = newShares(func(partner string) int { return limits.Policy(partner).Weight }, func(fair, overflow int) {
+		a.weights.Store(uint64(fair)<<32 | uint64(overflow))
+		s.Weigh(fair, overflow)
+	})
+	a.weights.Store(1<<32 | 1)
 	a.waiting[spool.Fair].Store(s.Waiting())
 	return a
 }
 
-// look refuses what would be refused anyway, before anybody decodes it: under twice the load that can be stored,
-// decoding what is refused cost two fifths of what was stored.
-func (a *admission) look(r *Request) *Problem {
-	if r.telegram {
-		return nil
-	}
+// enter holds a request back as long as it has to wait, or refuses it, before anybody decodes it: under twice the load
+// that can be stored, decoding what was refused cost two fifths of what was stored, and what was held held memory twice.
+// How many items it has is guessed by its size. Large bodies are decoded one a core; leave makes room for the next.
+func (a *admission) enter(ctx context.Context, r *Request) (leave func(), problem *Problem) {
 	fill := a.spool.Fill()
-	if fill >= fillFull || fill >= fillBulk && a.limits.Policy(r.Partner).Bulk {
-		return &Problem{Status: http.StatusServiceUnavailable, Code: CodeSpoolFull, Detail: "more waits for ClickHouse than there is room for: send again later", RetryAfter: a.roomIn()}
+	if !r.telegram && (fill >= fillFull || fill >= fillBulk && a.limits.Policy(r.Partner).Bulk) {
+		return nil, &Problem{Status: http.StatusServiceUnavailable, Code: CodeSpoolFull, Detail: "more waits for ClickHouse than there is room for: send again later", RetryAfter: a.roomIn()}
 	}
 	now := a.clock.now()
 	lane := a.shares.of(now, r.Partner)
-	if wait, ok := a.hold(now, lane, 0); !ok {
-		return behind(lane, wait)
+	wait, ok := a.hold(now, lane, 1+len(r.Body)/int(a.size.Load()))
+	if !ok && !r.telegram {
+		return nil, behind(lane, wait)
 	}
-	return nil
+	if wait > 0 {
+		if !pause(ctx, min(wait, maxHold)) {
+			return nil, tooLong(ctx)
+		}
+		r.Received = time.Now() // the stage receive ends with the hold, which is one of the limits
+	}
+	if len(r.Body) < largeBody {
+		return func() {}, nil
+	}
+	select {
+	case a.large <- struct{}{}:
+		return func() { <-a.large }, nil
+	case <-ctx.Done():
+		return nil, tooLong(ctx)
+	}
 }
 
-// admit holds a request of n items back as long as it has to wait, and says which lane it takes.
-func (a *admission) admit(ctx context.Context, r *Request, n int) (spool.Lane, *Problem) {
-	now := a.clock.now()
+// admit says which lane a request of n items takes, if its partner may send as many.
+func (a *admission) admit(r *Request, n int) (spool.Lane, *Problem) {
+	if n > 1 {
+		a.size.Store(int64(max(64, len(r.Body)/n)))
+	}
 	if !r.telegram {
 		squeeze := 1.0
 		if a.spool.Fill() >= fillSqueeze {
@@ -68,15 +97,11 @@ func (a *admission) admit(ctx context.Context, r *Request, n int) (spool.Lane, *
 			return 0, limited(&d)
 		}
 	}
-	lane := a.shares.lane(now, r.Partner, n, a.pressure)
-	wait, ok := a.hold(now, lane, n)
-	if !ok && !r.telegram {
-		return lane, behind(lane, wait)
-	}
-	if !pause(ctx, min(wait, maxHold)) {
-		return lane, &Problem{Status: http.StatusServiceUnavailable, Code: CodeUnavailable, Detail: "the request took too long: send again", RetryAfter: time.Second, Err: ctx.Err()}
-	}
-	return lane, nil
+	return a.shares.lane(a.clock.now(), r.Partner, n, a.pressure), nil
+}
+
+func tooLong(ctx context.Context) *Problem {
+	return &Problem{Status: http.StatusServiceUnavailable, Code: CodeUnavailable, Detail: "the request took too long: send again", RetryAfter: time.Second, Err: ctx.Err()}
 }
 
 // limited says in words which limit of a partner refused.
@@ -105,14 +130,26 @@ func (a *admission) hold(now time.Duration, lane spool.Lane, n int) (time.Durati
 	if !known {
 		return 0, true
 	}
-	return a.pacers[lane].hold(now, n, pace(rates[lane], a.waiting[lane].Load()))
+	return a.pacers[lane].hold(now, n, pace(a.capacity(lane, rates), a.waiting[lane].Load()))
+}
+
+// capacity is how many events a second a lane could drain: what the other one leaves, and at least its weight's part.
+// What it does drain would be no measure, for that is what was let in.
+func (a *admission) capacity(lane spool.Lane, rates [2]float64) float64 {
+	all := rates[spool.Fair] + rates[spool.Overflow]
+	weights := a.weights.Load()
+	part := float64(weights>>32) / float64(weights>>32+weights&(1<<32-1))
+	if lane == spool.Overflow {
+		part = 1 - part
+	}
+	return max(all*part, rates[lane])
 }
 
 func (a *admission) pressure() pressure {
 	rates, known := a.drain.rates(a.clock.now())
 	all := rates[spool.Fair] + rates[spool.Overflow]
 	waiting := float64(a.waiting[spool.Fair].Load() + a.waiting[spool.Overflow].Load())
-	return pressure{behind: known && waiting > max(all/2, paceLeast), drain: all}
+	return pressure{behind: known && waiting > max(all*shareBacklog, shareLeast), drain: all}
 }
 
 // spooled counts what a request has added to a lane.

@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"fmt"
+	"math"
 	"net/http"
 	"strings"
 	"testing"
@@ -113,5 +114,22 @@ func TestWaitUntilStored(t *testing.T) {
 	defer cancel()
 	if r, err = p.Submit(ctx, Request{Partner: "acme", Body: []byte(with(`"id":"late"`)), Wait: true}); err == nil && r.Stored {
 		t.Errorf("with a millisecond to wait: got %+v, %v", r, err)
+	}
+}
+
+// A lane that is held back drains little. That must not be taken for all that it can.
+func TestCapacityOfALane(t *testing.T) {
+	t.Parallel()
+	a := newAdmission(openSpool(t, t.TempDir(), nil), limit.New(limit.Policy{}, nil), newClock())
+	a.weights.Store(9<<32 | 1)
+	for _, c := range []struct{ fair, overflow, wantFair, wantOverflow float64 }{
+		{40_000, 0, 40_000, 4_000},
+		{10_000, 30_000, 36_000, 30_000},
+		{0, 40_000, 36_000, 40_000},
+	} {
+		rates := [2]float64{spool.Fair: c.fair, spool.Overflow: c.overflow}
+		if f, o := a.capacity(spool.Fair, rates), a.capacity(spool.Overflow, rates); math.Abs(f-c.wantFair) > 1 || math.Abs(o-c.wantOverflow) > 1 {
+			t.Errorf("draining %v: the lanes can %.0f and %.0f, want %.0f and %.0f", rates, f, o, c.wantFair, c.wantOverflow)
+		}
 	}
 }

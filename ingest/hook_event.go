@@ -20,12 +20,15 @@ import (
 // Who posts cannot mend what the hook makes of it and would only send it again: an item that is dropped is kept among
 // the rejected and told in the receipt, without an error. The error is always a *Problem.
 func (p *Pipeline) SubmitHook(ctx context.Context, r Request, h *Hook) (leadline.Receipt, error) {
-	if problem := p.admission.look(&r); problem != nil {
+	leave, problem := p.admission.enter(ctx, &r)
+	if problem != nil {
 		return leadline.Receipt{}, problem
 	}
 	d := p.accept(&r)
 	defer p.release(d)
-	if err := d.hook(h); err != nil {
+	err := d.hook(h)
+	leave()
+	if err != nil {
 		return leadline.Receipt{}, &Problem{Status: http.StatusBadRequest, Code: CodeInvalidBody, Detail: "the body is not JSON: " + err.Error()}
 	}
 	return p.keep(ctx, d)

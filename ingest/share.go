@@ -36,6 +36,11 @@ const (
 	shareStays  = 5 * time.Second // in the overflow lane after the last look that found it above its share
 	shareSlack  = 1.1             // above its share by a tenth is not above
 	shareActive = 1.0             // events a second that make a partner count
+
+	// What waits usually is what came in a quarter of a second (Options.MinAge), which at full load is a quarter of what
+	// is stored in one. Nobody is moved as long as all that is asked for can be stored, however much waits.
+	shareBacklog = 0.3 // seconds of work
+	shareLeast   = 2_000
 )
 
 func newShares(weight func(partner string) int, weigh func(fair, overflow int)) *shares {
@@ -73,7 +78,7 @@ func (s *shares) of(now time.Duration, partner string) spool.Lane {
 
 // pressure is how the way to ClickHouse is doing.
 type pressure struct {
-	behind bool    // more waits than is stored in half a second
+	behind bool    // so much waits that somebody may have to make room
 	drain  float64 // events a second that ClickHouse takes
 }
 

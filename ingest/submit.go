@@ -42,12 +42,15 @@ type Request struct {
 // warning or dropped is durable. Items do not depend on each other. An error is always a *Problem: then no item was
 // taken as an event, though what was dropped is kept among the rejected.
 func (p *Pipeline) Submit(ctx context.Context, r Request) (leadline.Receipt, error) {
-	if problem := p.admission.look(&r); problem != nil {
+	leave, problem := p.admission.enter(ctx, &r)
+	if problem != nil {
 		return leadline.Receipt{}, problem
 	}
 	d := p.accept(&r)
 	defer p.release(d)
-	if err := d.decode(); err != nil {
+	err := d.decode()
+	leave()
+	if err != nil {
 		return leadline.Receipt{}, err
 	}
 	receipt, err := p.keep(ctx, d)
@@ -106,9 +109,9 @@ func (p *Pipeline) keep(ctx context.Context, d *decoder) (leadline.Receipt, erro
 		d.records[i].Data = d.out[from:d.ends[i]]
 		from = d.ends[i]
 	}
-	lane, err := p.admission.admit(ctx, d.req, len(d.records))
-	if err != nil {
-		return p.sendAgain(d, err)
+	lane, problem := p.admission.admit(d.req, len(d.records))
+	if problem != nil {
+		return p.sendAgain(d, problem)
 	}
 	var stored *wait
 	if d.req.Wait && p.spool.Fill() < fillShed {

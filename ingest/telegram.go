@@ -18,10 +18,15 @@ import (
 // checked against schemas: names, texts and chat ids are not kept.
 func (p *Pipeline) SubmitTelegram(ctx context.Context, r Request) (leadline.Receipt, error) {
 	r.telegram = true
+	leave, problem := p.admission.enter(ctx, &r)
+	if problem != nil {
+		return leadline.Receipt{}, problem
+	}
 	d := p.accept(&r)
 	defer p.release(d)
 	d.start()
 	u, err := d.readUpdate()
+	leave()
 	if err != nil {
 		return leadline.Receipt{}, &Problem{Status: http.StatusBadRequest, Code: CodeInvalidBody, Detail: "not a Telegram update: " + err.Error()}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"runtime/debug"
 	"time"
 
 	"leadline/app"
@@ -36,6 +37,9 @@ func serve(ctx context.Context, c *command) error {
 	if err != nil {
 		return err
 	}
+	// What lives under load is bodies and batches: large, few pointers, quickly marked. Collecting at half as much garbage
+	// as lives, where Go would wait for as much, costs a percent of a core and saves a quarter of the memory.
+	debug.SetGCPercent(50)
 	log := c.logger(slog.LevelInfo)
 	a, err := app.Start(ctx, app.Options{
 		Config: config, Library: c.getenv("LEADLINE_CHDB"), TelegramToken: c.getenv("LEADLINE_TELEGRAM_TOKEN"), Log: log,
