@@ -52,7 +52,7 @@ func TestDoors(t *testing.T) {
 	}
 
 	// One that is refused says why, there too.
-	h.do(t, "POST", "/v1/events", `{"id":"d-bad","type":"door.tested","campain":"x"}`, auth...)
+	h.do(t, "POST", "/v1/events", `{"id":"d-bad","type":"door.tested","kampaign":"x"}`, auth...)
 	eventually(t, "the rejected item is told", func() bool {
 		var bad struct{ Place, Code string }
 		return h.json(t, &bad, "GET", "/v1/events/d-bad", "", auth...) == 200 && bad.Place == "rejected" && bad.Code == "unknown_field"
