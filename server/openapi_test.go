@@ -101,6 +101,20 @@ func TestOpenAPIIsTheServer(t *testing.T) {
 			}
 		}
 	}
+	// What the intake and the limits refuse by, each constant with its status behind it or in package limit.
+	constant := regexp.MustCompile(`(?m)^\tCode\w+ += "([a-z_]+)"(?: +// [45]\d\d|.*limit)?`)
+	for _, file := range []string{"../ingest/codes.go", "../limit/limit.go"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range constant.FindAllStringSubmatch(string(text), -1) {
+			problem := strings.Contains(m[0], "//") || strings.Contains(file, "limit")
+			if problem && !known[m[1]] {
+				t.Errorf("%s has %s, which openapi.json does not know", file, m[1])
+			}
+		}
+	}
 	a := openAll(t, nil).do(t, "GET", "/openapi.json", nil)
 	if a.status != 200 || a.header.Get("Content-Type") != "application/json" || !json.Valid([]byte(a.body)) {
 		t.Errorf("%d %v", a.status, a.header)
