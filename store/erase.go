@@ -53,6 +53,7 @@ const ofLead = " WHERE partner = {partner:String} AND lead_key = {lead_key:Strin
 
 func (d *DB) erase(ctx context.Context, conn driver.Conn, partner string, lead []any) (Erased, error) {
 	var found Erased
+	defer d.uneven.begin()()
 	// What an interrupted call has begun to delete counts as gone already.
 	now := clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"apply_mutations_on_fly": 1}))
 	gone, err := eventsOf(now, conn, lead)
@@ -66,7 +67,8 @@ func (d *DB) erase(ctx context.Context, conn driver.Conn, partner string, lead [
 	found = Erased{Events: gone.sum, Rejected: int64(rejected)}
 	if gone.sum > 0 {
 		note := func(ctx context.Context, w *writer) error {
-			return w.insert(ctx, "erasures", gone.token(), gone.columns(partner))
+			_, err := w.insert(ctx, "erasures", gone.token()+"/erasures", gone.columns(partner))
+			return err
 		}
 		if err := d.with(ctx, note); err != nil {
 			return found, fmt.Errorf("note how many events go: %w", err)

@@ -103,6 +103,17 @@ func (c *events) add(e *leadline.Event) {
 	c.hosts.add(c.host)
 }
 
+// fill replaces what is there by the events of some days.
+func (c *events) fill(of []leadline.Event, take func(day uint32) bool) {
+	c.input.Reset()
+	for i := range of {
+		giveWay(i)
+		if take(dayOf(latency.Micros(of[i].ReceivedAt))) {
+			c.add(&of[i])
+		}
+	}
+}
+
 // addSegments adds the four parallel arrays and returns the end-to-end time in microseconds, which is their sum.
 func (c *events) addSegments(segments []leadline.Segment) int64 {
 	var way latency.Border

@@ -58,6 +58,18 @@ func (c *rollup) fill() {
 	}
 }
 
+// refill replaces what is there by the rows of the events of some days.
+func (c *rollup) refill(of []leadline.Event, take func(day uint32) bool) {
+	c.reset()
+	for i := range of {
+		giveWay(i)
+		if take(dayOf(latency.Micros(of[i].ReceivedAt))) {
+			c.add(&of[i])
+		}
+	}
+	c.fill()
+}
+
 // reset forgets the batch and keeps the memory.
 func (c *rollup) reset() {
 	c.counter.Reset()

@@ -148,10 +148,6 @@ func TestClusterStatementsParse(t *testing.T) {
 	}
 }
 
-func literal(s string) string {
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
-}
-
 // Old rows go, by whole partitions.
 func TestTTL(t *testing.T) {
 	t.Parallel()

@@ -47,6 +47,16 @@ func newRejected() *rejected {
 	return c
 }
 
+// fill replaces what is there by the items of some days.
+func (c *rejected) fill(of []leadline.Rejected, take func(day uint32) bool) {
+	c.input.Reset()
+	for i := range of {
+		if take(dayOf(latency.Micros(of[i].ReceivedAt))) {
+			c.add(&of[i])
+		}
+	}
+}
+
 func (c *rejected) add(r *leadline.Rejected) {
 	c.receivedAt.Append(latency.Micros(r.ReceivedAt))
 	c.partner.add(r.Partner)

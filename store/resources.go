@@ -24,7 +24,8 @@ func (d *DB) WriteResources(ctx context.Context, samples []leadline.Resources) e
 	defer cancel()
 	token := fmt.Sprintf("%s/%d-%d/%d", d.opt.Host, samples[0].At.UnixMicro(), samples[len(samples)-1].At.UnixMicro(), len(samples))
 	err := d.with(ctx, func(ctx context.Context, w *writer) error {
-		return w.insert(ctx, "resources", token, resources(d.opt.Host, samples))
+		_, err := w.insert(ctx, "resources", token+"/resources", resources(d.opt.Host, samples))
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("write %d samples of resources to ClickHouse: %w", len(samples), err)

@@ -42,6 +42,7 @@ type DB struct {
 	opt     Options
 	read    driver.Conn
 	writers chan *writer
+	uneven  uneven
 	turn    atomic.Uint32   // which address the next writer dials first
 	life    context.Context // ends with Close
 	end     context.CancelFunc

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/ClickHouse/ch-go"
@@ -32,7 +33,7 @@ func (d *DB) Write(ctx context.Context, b *leadline.Batch) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	if err := d.with(ctx, func(ctx context.Context, w *writer) error { return w.write(ctx, b) }); err != nil {
+	if err := d.with(ctx, func(ctx context.Context, w *writer) error { return w.write(ctx, d, b) }); err != nil {
 		return fmt.Errorf("write %d events and %d rejected to ClickHouse: %w", len(b.Events), len(b.Rejected), err)
 	}
 	return nil
@@ -88,39 +89,67 @@ func newWriter(host string) *writer {
 	return &writer{events: newEvents(host), rollup: newRollup(), rejected: newRejected()}
 }
 
-func (w *writer) write(ctx context.Context, b *leadline.Batch) error {
+func (w *writer) write(ctx context.Context, d *DB, b *leadline.Batch) error {
 	if len(b.Events) > 0 {
-		if err := w.writeEvents(ctx, b); err != nil {
+		if err := w.writeEvents(ctx, d, b); err != nil {
 			return err
 		}
 	}
 	if len(b.Rejected) > 0 {
-		defer w.rejected.input.Reset()
-		for i := range b.Rejected {
-			w.rejected.add(&b.Rejected[i])
-		}
-		return w.insert(ctx, "rejected", b.Token, w.rejected.input)
+		return w.writeRejected(ctx, d, b)
 	}
 	return nil
 }
 
 // writeEvents inserts the events before what they add up to: a rollup never knows an event that no table has.
-func (w *writer) writeEvents(ctx context.Context, b *leadline.Batch) error {
+func (w *writer) writeEvents(ctx context.Context, d *DB, b *leadline.Batch) error {
 	defer w.events.input.Reset()
 	defer w.rollup.reset()
+	defer d.uneven.begin()()
 	for i := range b.Events {
 		giveWay(i)
 		w.events.add(&b.Events[i])
 		w.rollup.add(&b.Events[i])
 	}
-	if err := w.insert(ctx, "events", b.Token, w.events.input); err != nil {
+	days := func() []uint32 {
+		return daysOf(len(b.Events), func(i int) time.Time { return b.Events[i].ReceivedAt })
+	}
+	err := w.put(ctx, d, b.Token, &share{
+		table: "events", input: w.events.input, days: days,
+		fill:   func(take func(uint32) bool) { w.events.fill(b.Events, take) },
+		absent: func(ctx context.Context, day uint32) (bool, error) { return w.eventsAbsent(ctx, b, day) },
+	})
+	if err != nil {
 		return err
 	}
 	w.rollup.fill()
-	if err := w.insert(ctx, "latency_1m", b.Token, w.rollup.byMin); err != nil {
-		return err
+	for _, r := range []struct {
+		table string
+		input proto.Input
+	}{{"latency_1m", w.rollup.byMin}, {"latency_1h", w.rollup.byHour}} {
+		err := w.put(ctx, d, b.Token, &share{
+			table: r.table, input: r.input, days: days,
+			fill:   func(take func(uint32) bool) { w.rollup.refill(b.Events, take) },
+			absent: func(ctx context.Context, day uint32) (bool, error) { return w.rollupAbsent(ctx, d, r.table, b, day) },
+		})
+		if err != nil {
+			return err
+		}
 	}
-	return w.insert(ctx, "latency_1h", b.Token, w.rollup.byHour)
+	return nil
+}
+
+func (w *writer) writeRejected(ctx context.Context, d *DB, b *leadline.Batch) error {
+	defer w.rejected.input.Reset()
+	w.rejected.fill(b.Rejected, all)
+	return w.put(ctx, d, b.Token, &share{
+		table: "rejected", input: w.rejected.input,
+		days: func() []uint32 {
+			return daysOf(len(b.Rejected), func(i int) time.Time { return b.Rejected[i].ReceivedAt })
+		},
+		fill:   func(take func(uint32) bool) { w.rejected.fill(b.Rejected, take) },
+		absent: func(ctx context.Context, day uint32) (bool, error) { return w.rejectedAbsent(ctx, b, day) },
+	})
 }
 
 // giveWay lets others run between two stretches of a batch, which is long work on a core: Go takes a core away after
@@ -132,21 +161,27 @@ func giveWay(i int) {
 	}
 }
 
-// insert sends one block. After an error the connection is given up: the server may still be reading the block that it
-// refused.
-func (w *writer) insert(ctx context.Context, table, token string, input proto.Input) error {
+// insert sends one block under a token, and reports whether the server knew the token for any of its partitions and left
+// those rows out. After an error the connection is given up: the server may still be reading the block that it refused.
+func (w *writer) insert(ctx context.Context, table, token string, input proto.Input) (known bool, err error) {
 	// ch-go looks at ctx only between packets; closing is what frees it while it sends or waits.
 	conn := w.conn
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
-	err := conn.Do(ctx, ch.Query{
+	err = conn.Do(ctx, ch.Query{
 		Body:  input.Into(table),
 		Input: input,
+		// Comes with the answer whether it is read or not: 50 counters, 10 µs an insert.
+		OnProfileEvents: func(_ context.Context, events []ch.ProfileEvent) error {
+			known = known || slices.ContainsFunc(events, leftOut)
+			return nil
+		},
 		Settings: []ch.Setting{
-			{Key: "insert_deduplication_token", Value: token + "/" + table, Important: true},
+			{Key: "insert_deduplication_token", Value: token, Important: true},
 			ch.SettingInt("async_insert", 0), // on by default since 26.2: an answer before the rows are there
 			ch.SettingInt("insert_deduplicate", 1),
 			{Key: "deduplicate_insert", Value: "enable"}, // overrides the former where the server knows it
-			ch.SettingInt("insert_distributed_sync", 1),  // on a cluster: all shards have it before the answer
+			ch.SettingInt("send_profile_events", 1),
+			ch.SettingInt("insert_distributed_sync", 1), // on a cluster: all shards have it before the answer
 			ch.SettingInt("max_partitions_per_insert_block", 0),
 			ch.SettingInt("optimize_on_insert", 0), // a batch's rollup is summed up already; summing again doubles its cost
 			{Key: "log_comment", Value: "leadline write " + table},
@@ -154,10 +189,12 @@ func (w *writer) insert(ctx context.Context, table, token string, input proto.In
 	})
 	if err != nil {
 		w.drop()
-		return fmt.Errorf("table %s: %w", table, err)
+		return known, fmt.Errorf("table %s: %w", table, err)
 	}
-	return nil
+	return known, nil
 }
+
+func leftOut(e ch.ProfileEvent) bool { return e.Name == "DuplicatedInsertedBlocks" && e.Value > 0 }
 
 // connect makes sure of a connection that is not too old, at the first address that answers.
 func (w *writer) connect(ctx context.Context, d *DB) error {
