@@ -25,8 +25,11 @@ const writeTimeout = 2 * time.Minute
 // After an error the batch may be stored, in part or not at all: call Write again with the same token and the same
 // records until it returns nil, and there is one copy of each, also when the records' timings, countries and outcomes
 // have changed in between. (The first copy stays: a rollup may then count an event under the minute of one try while
-// its row has the stored_at of another, but never twice.) ClickHouse remembers the last 10,000 tokens of a table. Permanent tells the errors for which
-// calling again is no use. Write keeps nothing of the batch.
+// its row has the stored_at of another, but never twice.) ClickHouse remembers the last 10,000 tokens of a table.
+// Permanent tells the errors for which calling again is no use. Write keeps nothing of the batch.
+//
+// Tables that are not replicated want one Leadline, which begins a batch when the one before is stored (put, rollupAbsent).
+// The ClickHouse user needs the right SELECT ON system.processes.
 func (d *DB) Write(ctx context.Context, b *leadline.Batch) error {
 	if b.Token == "" {
 		panic("BUG: a batch without a token would be stored again by a retry")
