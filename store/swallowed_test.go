@@ -277,10 +277,14 @@ func TestSwallowedWaitsForEarlierTries(t *testing.T) {
 	db.Exec(t, "CREATE TABLE slow (n UInt8) ENGINE = MergeTree ORDER BY n")
 	ended := make(chan string)
 	go func() {
-		db.Exec(t, "INSERT INTO slow SELECT sleepEachRow(0.1) FROM numbers(10) SETTINGS insert_deduplication_token = 't/slow/2', max_block_size = 1")
+		defer close(ended)
+		db.Exec(t, "INSERT INTO slow SELECT sleepEachRow(0.1) FROM numbers(30) SETTINGS insert_deduplication_token = 't/slow/2', max_block_size = 1")
 		ended <- db.Query(t, "SELECT count() FROM slow")
 	}()
-	for db.Query(t, "SELECT count() FROM system.processes WHERE query LIKE 'INSERT INTO slow%'") != "1" {
+	for end := time.Now().Add(10 * time.Second); db.Query(t, "SELECT count() FROM system.processes WHERE query LIKE 'INSERT INTO slow%'") != "1"; {
+		if time.Now().After(end) {
+			t.Fatal("the insert never began")
+		}
 	}
 	err := d.with(context.Background(), func(ctx context.Context, w *writer) error {
 		if err := w.settled(ctx, "t/other"); err != nil {
@@ -297,10 +301,10 @@ func TestSwallowedWaitsForEarlierTries(t *testing.T) {
 		t.Error(err)
 	}
 	err = d.with(context.Background(), func(ctx context.Context, w *writer) error { return w.settled(ctx, "t/slow") })
-	if got := db.Query(t, "SELECT count() FROM slow"); err != nil || got != "10" {
+	if got := db.Query(t, "SELECT count() FROM slow"); err != nil || got != "30" {
 		t.Errorf("when it is said to have ended: %s rows, %v", got, err)
 	}
-	if got := <-ended; got != "10" {
+	if got := <-ended; got != "30" {
 		t.Errorf("%s rows", got)
 	}
 }
