@@ -48,8 +48,9 @@ func Main(args []string) int {
 }
 
 // niceness makes the intake's threads, which somebody waits for, run before merges and inserts, for which nobody does:
-// one of the engine gets a third of what one of theirs gets while all cores are busy (sched(7): a factor of 1.25 a step).
-const niceness = 5
+// one of the engine gets a tenth of what one of theirs gets while all cores are busy (sched(7): a factor of 1.25 a step).
+// SCHED_IDLE halves the slowest acknowledgements once more, but a busy neighbour would then starve the engine.
+const niceness = 10
 
 // giveWay lowers the priority of the calling thread, and with it that of every thread that the library starts from it.
 func giveWay() {
