@@ -61,8 +61,9 @@ func (a *admission) enter(ctx context.Context, r *Request) (leave func(), proble
 		return nil, &Problem{Status: http.StatusServiceUnavailable, Code: CodeSpoolFull, Detail: "more waits for ClickHouse than there is room for: send again later", RetryAfter: a.roomIn()}
 	}
 	now := a.clock.now()
-	lane := a.shares.of(now, r.Partner)
-	wait, ok := a.hold(now, lane, 1+len(r.Body)/int(a.size.Load()))
+	n := 1 + len(r.Body)/int(a.size.Load())
+	lane := a.shares.lane(now, r.Partner, n, a.pressure) // counts what is refused, too: who is held back still asks for it
+	wait, ok := a.hold(now, lane, n)
 	if !ok && !r.telegram {
 		return nil, behind(lane, wait)
 	}
@@ -97,7 +98,7 @@ func (a *admission) admit(r *Request, n int) (spool.Lane, *Problem) {
 			return 0, limited(&d)
 		}
 	}
-	return a.shares.lane(a.clock.now(), r.Partner, n, a.pressure), nil
+	return a.shares.of(a.clock.now(), r.Partner), nil
 }
 
 func tooLong(ctx context.Context) *Problem {
@@ -130,8 +131,17 @@ func (a *admission) hold(now time.Duration, lane spool.Lane, n int) (time.Durati
 	if !known {
 		return 0, true
 	}
-	return a.pacers[lane].hold(now, n, pace(a.capacity(lane, rates), a.waiting[lane].Load()))
+	rate := a.capacity(lane, rates)
+	limit := pace(rate, a.waiting[lane].Load())
+	if lane == spool.Overflow && limit == 0 {
+		limit = rate // always: a backlog of theirs would keep every core busy, and the others waiting for one
+	}
+	return a.pacers[lane].hold(now, n, limit)
 }
+
+// headroom is the part of the capacity that the overflow lane leaves unused, because the others' waits grow without
+// bound as the last of it is used up.
+const headroom = 0.2
 
 // capacity is how many events a second a lane could drain: what the other one leaves, and at least its weight's part.
 // What it does drain would be no measure, for that is what was let in.
@@ -140,7 +150,7 @@ func (a *admission) capacity(lane spool.Lane, rates [2]float64) float64 {
 	weights := a.weights.Load()
 	part := float64(weights>>32) / float64(weights>>32+weights&(1<<32-1))
 	if lane == spool.Overflow {
-		part = 1 - part
+		return max(all*(1-part), all*(1-headroom)-rates[spool.Fair])
 	}
 	return max(all*part, rates[lane])
 }

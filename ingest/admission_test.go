@@ -124,8 +124,8 @@ func TestCapacityOfALane(t *testing.T) {
 	a.weights.Store(9<<32 | 1)
 	for _, c := range []struct{ fair, overflow, wantFair, wantOverflow float64 }{
 		{40_000, 0, 40_000, 4_000},
-		{10_000, 30_000, 36_000, 30_000},
-		{0, 40_000, 36_000, 40_000},
+		{10_000, 30_000, 36_000, 22_000},
+		{0, 40_000, 36_000, 32_000},
 	} {
 		rates := [2]float64{spool.Fair: c.fair, spool.Overflow: c.overflow}
 		if f, o := a.capacity(spool.Fair, rates), a.capacity(spool.Overflow, rates); math.Abs(f-c.wantFair) > 1 || math.Abs(o-c.wantOverflow) > 1 {

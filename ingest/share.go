@@ -97,10 +97,11 @@ func (s *shares) look(now time.Duration, state pressure) {
 			delete(s.partners, name)
 		}
 	}
-	if state.behind && len(active) > 1 { // alone, there is nobody to make room for
+	if state.behind && len(active) > 1 {
 		level := fairLevel(active, state.drain)
+		modest := func(p *share) bool { return p.rate <= level*p.weight }
 		for _, p := range active {
-			if p.rate > shareSlack*level*p.weight {
+			if p.rate > shareSlack*level*p.weight && slices.ContainsFunc(active, modest) { // else there is nobody to make room for
 				p.overflow = now + shareStays
 			}
 		}

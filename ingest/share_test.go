@@ -61,6 +61,20 @@ func TestSharesAlone(t *testing.T) {
 	}
 }
 
+func TestSharesAmongEquals(t *testing.T) {
+	t.Parallel()
+	rates := map[string]int{}
+	for i := range 10 {
+		rates[fmt.Sprint(i)] = 6_000
+	}
+	s := newShares(even, func(int, int) {})
+	for partner, lane := range traffic(s, 0, 5*time.Second, rates, pressure{behind: true, drain: 40_000}) {
+		if lane != spool.Fair {
+			t.Errorf("%s, who sends as much as everybody, makes room for nobody", partner)
+		}
+	}
+}
+
 func TestSharesWeigh(t *testing.T) {
 	t.Parallel()
 	weight := func(partner string) int {

@@ -28,7 +28,7 @@ type Segment struct {
 // Next waits for a segment and hands it out. It takes turns between what came to the fair lane within
 // Options.LateAfter, what has waited there for longer, and the overflow lane, see Weigh; in each the oldest comes
 // first. It freezes the one that is being filled when that is minAge old, counted from its first record, and nothing
-// older of its kind waits: a busy caller gets large batches and an idle one small ones. Many may be out at once and be
+// older of its kind waits, in the overflow lane four times as old: a busy caller gets large batches and an idle one small ones. Many may be out at once and be
 // done in any order.
 //
 // An error other than the context's, ErrClosed or Err's concerns one segment or a full disk: call again, after a
