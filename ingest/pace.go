@@ -18,7 +18,7 @@ type pacer struct {
 
 const (
 	paceBacklog = 1.0                    // seconds of work that may wait before anybody is held
-	paceLeast   = 20_000                 // events; less is one small batch on its way
+	paceLeast   = 64_000                 // events: two full segments; small batches tell little of what large ones could do
 	maxHold     = 500 * time.Millisecond // longer waits are refused: they would fill memory with bodies
 )
 
