@@ -8,16 +8,12 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
-	"leadline/ingest"
-	"leadline/ingest/spool"
 	"leadline/limit"
-	"leadline/schema"
 	"leadline/server"
 )
 
@@ -209,19 +205,7 @@ var internals = regexp.MustCompile(`goroutine|panic|runtime error|nil pointer|\.
 // besieged is a server with all doors open and the real intake behind /v1/events.
 func besieged(t testing.TB) *everything {
 	t.Helper()
-	queue, err := spool.Open(spool.Options{Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { queue.Close() })
-	schemas, err := schema.Load(os.DirFS("../examples/schemas"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := ingest.New(ingest.Options{Spool: queue, Writer: nowhere{}, Schemas: schemas, Pepper: func(string) []byte { return []byte("pepper") }})
-	if err != nil {
-		t.Fatal(err)
-	}
+	p, _ := intake(t)
 	return openAll(t, func(o *server.Options) {
 		o.Intake = p
 		o.Limits = limit.New(limit.Policy{}, map[string]limit.Policy{"limited": limitedPolicy})

@@ -57,7 +57,8 @@ type door struct {
 
 const botSecret = "bot-secret"
 
-func open(t *testing.T) *door {
+// intake is the real one, with a spool that nobody drains.
+func intake(t testing.TB) (*ingest.Pipeline, *spool.Spool) {
 	t.Helper()
 	queue, err := spool.Open(spool.Options{Dir: t.TempDir()})
 	if err != nil {
@@ -72,6 +73,12 @@ func open(t *testing.T) *door {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return p, queue
+}
+
+func open(t *testing.T) *door {
+	t.Helper()
+	p, queue := intake(t)
 	d := &door{}
 	known := keys{}
 	add := func(scope string, revoked time.Time) string {
