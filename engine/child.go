@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -35,11 +36,7 @@ type child struct {
 // for which it needs no right to read files.
 const serveQuery = "SYSTEM START LISTEN TCP; SYSTEM START LISTEN HTTP; INSERT INTO FUNCTION null('line String') FROM INFILE '/dev/stdin' FORMAT LineAsString"
 
-func startChild(o Options, config string, storeLock *os.File) (*child, error) {
-	ports, err := freePorts(2)
-	if err != nil {
-		return nil, err
-	}
+func startChild(o Options, config string, storeLock *os.File, ports [2]int) (*child, error) {
 	args := slices.Concat(o.Command[1:], []string{
 		o.Library,
 		"--config-file=" + config,
@@ -63,6 +60,7 @@ func startChild(o Options, config string, storeLock *os.File) (*child, error) {
 	c.cmd.Stdout, c.cmd.Stderr = c.output, c.output
 	c.cmd.WaitDelay = termPatience
 	ownGroup(c.cmd)
+	var err error
 	if c.stdin, err = c.cmd.StdinPipe(); err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
 	}
@@ -112,25 +110,23 @@ func environment() []string {
 	})
 }
 
-// freePorts finds ports of the loopback that nobody uses at the moment. Another process may take one before the child
-// does: then the child ends and the next one gets others.
-func freePorts(n int) ([]int, error) {
-	var ports []int
-	var listeners []net.Listener // all at once, so that no port comes twice
-	defer func() {
-		for _, l := range listeners {
-			_ = l.Close()
-		}
-	}()
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, fmt.Errorf("engine: find a free port: %w", err)
-		}
-		listeners = append(listeners, l)
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+// errPortTaken says that another process listens on a port that was free when it was chosen.
+var errPortTaken = errors.New("a port is taken")
+
+// freePorts finds two ports of the loopback that nobody uses at the moment. Another process may take one before the
+// child does.
+func freePorts() (ports [2]int, err error) {
+	native, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return ports, fmt.Errorf("engine: find a free port: %w", err)
 	}
-	return ports, nil
+	defer native.Close() //nolint:errcheck // held meanwhile, so that no port comes twice
+	http, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return ports, fmt.Errorf("engine: find a free port: %w", err)
+	}
+	defer http.Close() //nolint:errcheck // as above
+	return [2]int{native.Addr().(*net.TCPAddr).Port, http.Addr().(*net.TCPAddr).Port}, nil
 }
 
 // stop ends the child: standard input first, then by signals.
@@ -171,7 +167,11 @@ func (c *child) reason() error {
 	default:
 	}
 	err := fmt.Errorf("engine: the embedded ClickHouse ended with %s", how)
-	if lines := c.output.last(); len(lines) > 0 {
+	lines := c.output.last()
+	if slices.ContainsFunc(lines, func(l string) bool { return strings.Contains(l, "Address already in use") }) {
+		err = fmt.Errorf("%w: %w", err, errPortTaken)
+	}
+	if len(lines) > 0 {
 		return fmt.Errorf("%w; its last lines:\n\t%s", err, strings.Join(lines, "\n\t"))
 	}
 	return err

@@ -38,6 +38,7 @@ type Engine struct {
 	http      *guard
 	current   atomic.Pointer[child]
 	life      life
+	ports     func() ([2]int, error) // of the loopback, for the next child: native, HTTP
 
 	stop  context.CancelFunc
 	done  chan struct{} // closed when supervise has returned
@@ -48,14 +49,16 @@ type Engine struct {
 // Start runs the engine and returns when it answers on both guarded addresses, about a second later. It fails at once,
 // with the command to run, when the library is missing, a port is taken or another engine has the directory; it fails
 // with the child's last lines when the child ends. ctx bounds the start only; Close ends the engine.
-func Start(ctx context.Context, o Options) (*Engine, error) { return start(ctx, o, usualLimits) }
+func Start(ctx context.Context, o Options) (*Engine, error) {
+	return start(ctx, o, usualLimits, freePorts)
+}
 
-func start(ctx context.Context, o Options, limits limits) (_ *Engine, err error) {
+func start(ctx context.Context, o Options, limits limits, ports func() ([2]int, error)) (_ *Engine, err error) {
 	if o, err = o.complete(); err != nil {
 		return nil, err
 	}
 	alive, stop := context.WithCancel(context.WithoutCancel(ctx))
-	e := &Engine{options: o, log: o.Log, stop: stop, done: make(chan struct{})}
+	e := &Engine{options: o, log: o.Log, ports: ports, stop: stop, done: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			stop()

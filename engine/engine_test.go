@@ -128,3 +128,39 @@ func TestStartSaysWhatToDo(t *testing.T) {
 	}
 	f(func(o *engine.Options) { o.Library = broken }, "exit status 1", "load libchdb", broken)
 }
+
+// Between the choice of a port and the child's listening on it another process may take it.
+func TestTakenPrivatePort(t *testing.T) {
+	t.Parallel()
+	f := func(which int) {
+		t.Helper()
+		taken, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer taken.Close()
+		free, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ports := [2]int{free.Addr().(*net.TCPAddr).Port, free.Addr().(*net.TCPAddr).Port}
+		free.Close()
+		ports[which] = taken.Addr().(*net.TCPAddr).Port
+		log := &record{}
+		o := options(t.TempDir())
+		o.Log = log.logger()
+		e, err := engine.StartOn(t.Context(), o, ports)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer e.Close()
+		if got := ask(t, e, "SELECT 1"); got != "1" {
+			t.Errorf("it answers %q", got)
+		}
+		if !strings.Contains(log.String(), "took a port") {
+			t.Errorf("the log says nothing of it:\n%s", log)
+		}
+	}
+	f(0)
+	f(1)
+}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"sync"
 	"time"
 )
 
@@ -17,7 +18,19 @@ type Limits struct{ Hello, Stalled time.Duration }
 func StartLimited(ctx context.Context, o Options, l Limits) (*Engine, error) {
 	limits := usualLimits
 	limits.hello, limits.stalled = l.Hello, l.Stalled
-	return start(ctx, o, limits)
+	return start(ctx, o, limits, freePorts)
+}
+
+// StartOn is Start with these ports for its first child, and free ones for those after it.
+func StartOn(ctx context.Context, o Options, first [2]int) (*Engine, error) {
+	var once sync.Once
+	return start(ctx, o, usualLimits, func() (ports [2]int, err error) {
+		once.Do(func() { ports = first })
+		if ports != ([2]int{}) {
+			return ports, nil
+		}
+		return freePorts()
+	})
 }
 
 // MaxSessions is how many clients a guard admits.

@@ -18,8 +18,17 @@ import (
 func (e *Engine) await(ctx context.Context, c *child) error {
 	ticker := time.NewTicker(probeEvery)
 	defer ticker.Stop()
+	probing, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() { // whoever took the child's port may accept a probe and never answer it
+		select {
+		case <-c.exited:
+			stop()
+		case <-probing.Done():
+		}
+	}()
 	for {
-		err := errors.Join(c.probeHTTP(ctx), c.probeNative(ctx, e.options.WriterPassword))
+		err := errors.Join(c.probeHTTP(probing), c.probeNative(probing, e.options.WriterPassword))
 		if err == nil {
 			return nil
 		}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -16,11 +17,29 @@ const (
 	backoffMost  = 10 * time.Second
 )
 
-// launch starts a child, points the guards at it and waits until it answers.
+// launch starts a child, points the guards at it and waits until it answers. A child whose ports were taken between
+// their choice and its listening is followed by another with others.
 func (e *Engine) launch(ctx context.Context) (*child, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, readyWithin, fmt.Errorf("not within %v", readyWithin))
 	defer cancel()
-	c, err := startChild(e.options, e.config, e.storeLock)
+	for {
+		ports, err := e.ports()
+		if err != nil {
+			return nil, err
+		}
+		c, err := e.launchOn(ctx, ports)
+		if err == nil {
+			return c, nil
+		}
+		if !errors.Is(err, errPortTaken) || ctx.Err() != nil {
+			return nil, err
+		}
+		e.log.WarnContext(ctx, "another process took a port of the embedded clickhouse first, starting it on others", "ports", ports)
+	}
+}
+
+func (e *Engine) launchOn(ctx context.Context, ports [2]int) (*child, error) {
+	c, err := startChild(e.options, e.config, e.storeLock, ports)
 	if err != nil {
 		return nil, err
 	}

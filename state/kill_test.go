@@ -31,6 +31,7 @@ func TestMain(m *testing.M) {
 }
 
 // child writes generation after generation, each into five tables in one transaction, and prints each after its commit.
+// Told to rest, it leaves the file alone for as long as it has just used it.
 func child(path string) error {
 	db, err := state.Open(path)
 	if err != nil {
@@ -40,12 +41,17 @@ func child(path string) error {
 	if err != nil {
 		return err
 	}
+	rest := os.Getenv("LEADLINE_STATE_REST") != ""
 	for {
 		gen++
+		began := time.Now()
 		if err := db.Update(context.Background(), func(tx *state.Tx) error { return write(tx, gen) }); err != nil {
 			return err
 		}
 		fmt.Println(gen)
+		if rest {
+			<-time.After(time.Since(began))
+		}
 	}
 }
 
@@ -103,10 +109,10 @@ func generation(ctx context.Context, db *state.DB) (gen int, err error) {
 	return gen, err
 }
 
-func start(t *testing.T, path string) (*exec.Cmd, *bufio.Scanner) {
+func start(t *testing.T, path string, env ...string) (*exec.Cmd, *bufio.Scanner) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), "LEADLINE_STATE_CHILD="+path)
+	cmd.Env = append(append(os.Environ(), "LEADLINE_STATE_CHILD="+path), env...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -151,11 +157,12 @@ func TestKillLeavesWholeTransactions(t *testing.T) {
 	}
 }
 
-// Another process writes without a pause; this one gets its turn and both see each other's writes.
+// Another process uses the file half of the time, however slow the disk is. This one gets its turn, and each sees what the
+// other wrote. SQLite's lock is not fair: without any rest this one would wait as long as luck has it.
 func TestTwoProcessesTakeTurns(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "state.db")
-	cmd, lines := start(t, path)
+	cmd, lines := start(t, path, "LEADLINE_STATE_REST=1")
 	lines.Scan()
 	db := open(t, path)
 	var wg sync.WaitGroup
