@@ -27,6 +27,7 @@ import (
 	"leadline/notify/telegram"
 	"leadline/oncall"
 	"leadline/rules"
+	"leadline/rules/measure"
 	"leadline/server"
 	"leadline/state"
 	"leadline/store"
@@ -212,7 +213,7 @@ func (a *App) setup(ctx context.Context, o Options) error {
 	a.background(ctx, "erasures", forgotten.Run)
 
 	a.startDesk(ctx, c, set, token, secret, o.Log)
-	engine := rules.New(rules.Options{Groups: set.Groups, Querier: a.store, Sink: a.desk, Log: o.Log})
+	engine := rules.New(rules.Options{Groups: set.Groups, Asker: measure.New(a.store), Sink: a.desk, Log: o.Log})
 	a.background(ctx, "rules", engine.Run)
 
 	analyst := ""

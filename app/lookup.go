@@ -6,14 +6,14 @@ import (
 	"time"
 
 	"leadline"
-	"leadline/rules"
+	"leadline/rules/measure"
 	"leadline/server"
 	"leadline/sql"
 )
 
 // lookup finds where an event is: in the tables, or on its way there.
 type lookup struct {
-	tables rules.Querier
+	tables measure.Querier
 	spool  interface {
 		Knows(ctx context.Context, key leadline.Key) (bool, error)
 	}

@@ -11,6 +11,7 @@ import (
 	"leadline"
 	"leadline/metrics"
 	"leadline/rules"
+	"leadline/rules/measure"
 	"leadline/sql"
 	"leadline/state"
 )
@@ -47,7 +48,7 @@ func (a *App) watch(ctx context.Context, m *metrics.Metrics, w watching) {
 }
 
 // total asks a query of package sql about yesterday and today, and adds up a column.
-func total(db rules.Querier, name, column string) metrics.Check {
+func total(db measure.Querier, name, column string) metrics.Check {
 	return func(ctx context.Context) (float64, error) {
 		t, err := db.Select(ctx, leadline.Query{
 			Name: name, SQL: sql.Query(name), Timeout: 30 * time.Second,

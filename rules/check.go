@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"leadline/rules/measure"
 	"leadline/source"
 )
 
@@ -99,17 +100,17 @@ func (c *compiler) timing(s *ruleSpec) {
 
 func (c *compiler) floors(s *ruleSpec, r *Rule) {
 	for _, e := range s.MinSamples {
-		i := slices.IndexFunc(r.Measures, func(m Measure) bool { return m.Name == e.Name.Value })
+		i := slices.IndexFunc(r.Ask.Measures, func(m measure.Measure) bool { return m.Name == e.Name.Value })
 		var counts []string
-		for _, m := range r.Measures {
-			if m.Kind == MeasureCount {
+		for _, m := range r.Ask.Measures {
+			if m.Kind == measure.Count {
 				counts = append(counts, m.Name)
 			}
 		}
 		switch {
-		case i < 0 && len(counts) == 0, i >= 0 && r.Measures[i].Kind != MeasureCount && len(counts) == 0:
+		case i < 0 && len(counts) == 0, i >= 0 && r.Ask.Measures[i].Kind != measure.Count && len(counts) == 0:
 			c.fail(e.Name.Pos, fmt.Sprintf("%q is not a count of this rule", e.Name.Value), "add a measure such as n: {count: event, window: 5m}")
-		case i < 0, r.Measures[i].Kind != MeasureCount:
+		case i < 0, r.Ask.Measures[i].Kind != measure.Count:
 			c.fail(e.Name.Pos, fmt.Sprintf("%q is not a count of this rule", e.Name.Value), source.Suggest(e.Name.Value, counts))
 		case e.Value.Value < 1:
 			c.fail(e.Value.Pos, "min_samples must be 1 or more", "remove it or raise it")
@@ -121,7 +122,7 @@ func (c *compiler) floors(s *ruleSpec, r *Rule) {
 
 // unused reports measures that nothing looks at: they cost a query and are most often a typing mistake.
 func (c *compiler) unused(s *ruleSpec, r *Rule) {
-	for i, m := range r.Measures {
+	for i, m := range r.Ask.Measures {
 		used := r.Recover != nil && r.Recover.Uses(m.Name)
 		for _, l := range r.Levels {
 			used = used || l.When.Uses(m.Name)

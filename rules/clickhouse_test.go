@@ -6,12 +6,12 @@ import (
 	"log/slog"
 	"math"
 	"math/rand/v2"
-	"strings"
 	"testing"
 	"time"
 
 	"leadline"
 	"leadline/internal/chtest"
+	"leadline/rules/measure"
 	"leadline/store"
 )
 
@@ -97,15 +97,13 @@ func TestMeasuresAgreeWithExactAnswers(t *testing.T) {
 	db, ch := seeded(t)
 	rule := one(t, judged).Rules[0]
 	to := noon.Add(-7 * time.Second) // inside a minute, and inside the slow time
-	samples := map[string]*sample{}
-	for i := range rule.Plans {
-		table, err := db.Select(t.Context(), rule.Plans[i].Query("test", to, time.Minute))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := rule.read(&rule.Plans[i], table, samples); err != nil {
-			t.Fatal(err)
-		}
+	rows, err := measure.New(db).Fetch(t.Context(), []*measure.Ask{&rule.Ask}, to).Rows(&rule.Ask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	samples := map[string]*measure.Row{}
+	for i := range rows {
+		samples[rows[i].Key] = &rows[i]
 	}
 	if len(samples) != 3 {
 		t.Fatalf("%d label sets, want 3: %v", len(samples), sortedKeys(samples))
@@ -119,9 +117,9 @@ func TestMeasuresAgreeWithExactAnswers(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := math.NaN()
-		for i, m := range rule.Measures {
+		for i, m := range rule.Ask.Measures {
 			if m.Name == measure {
-				got = samples[leadline.Labels{"campaign": campaign}.Key()].values[i]
+				got = samples[leadline.Labels{"campaign": campaign}.Key()].Values[i]
 			}
 		}
 		if math.IsNaN(want) != math.IsNaN(got) || math.Abs(got-want) > tolerance*want {
@@ -153,35 +151,13 @@ func TestMeasuresAgreeWithExactAnswers(t *testing.T) {
 	}
 }
 
-// TestKeysPrune looks at the plan that ClickHouse makes: the bounds on minute must reach the primary key through both views.
-func TestKeysPrune(t *testing.T) {
-	t.Parallel()
-	db, _ := seeded(t)
-	for _, p := range one(t, judged).Rules[0].Plans {
-		q := p.Query("test", noon, time.Minute)
-		q.SQL = "EXPLAIN indexes = 1 " + q.SQL
-		table, err := db.Select(t.Context(), q)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var plan strings.Builder
-		for _, row := range table.Rows {
-			plan.WriteString(row[0].(string) + "\n")
-		}
-		_, key, _ := strings.Cut(plan.String(), "PrimaryKey")
-		if key, _, _ = strings.Cut(key, "Parts:"); !strings.Contains(key, "minute in") && !strings.Contains(key, "(minute") {
-			t.Errorf("the primary key is not used for %ss:\n%s", p.Source, plan.String())
-		}
-	}
-}
-
 // TestAlertOverClickHouse walks the slots around the slow-down and wants it to fire for the slow campaign, after `for`.
 func TestAlertOverClickHouse(t *testing.T) {
 	t.Parallel()
 	db, _ := seeded(t)
 	g := one(t, judged)
 	w := &world{}
-	r := newRun(g, Options{Querier: db, Sink: w}, slog.New(slog.DiscardHandler))
+	r := newRun(g, Options{Asker: measure.New(db), Sink: w}, slog.New(slog.DiscardHandler))
 	if err := r.load(t.Context()); err != nil {
 		t.Fatal(err)
 	}

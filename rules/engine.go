@@ -9,11 +9,12 @@ import (
 	"time"
 
 	"leadline"
+	"leadline/rules/measure"
 )
 
-// Querier reads ClickHouse.
-type Querier interface {
-	Select(ctx context.Context, q leadline.Query) (*leadline.Table, error)
+// Asker finds out what rules ask about the time before end. It returns by the deadline of ctx.
+type Asker interface {
+	Fetch(ctx context.Context, asks []*measure.Ask, end time.Time) measure.Answers
 }
 
 // Sink keeps the instances and acts on the transitions. Apply takes an evaluation as a whole or not at all.
@@ -24,10 +25,10 @@ type Sink interface {
 
 // Options are what an Engine needs.
 type Options struct {
-	Groups  []*Group // without errors of Parse and Check
-	Querier Querier
-	Sink    Sink
-	Log     *slog.Logger
+	Groups []*Group // without errors of Parse and Check
+	Asker  Asker
+	Sink   Sink
+	Log    *slog.Logger
 }
 
 // Engine evaluates groups of rules at their slots.
@@ -90,16 +91,21 @@ func (e *Engine) Status() []GroupStatus {
 	return out
 }
 
-// applyTimeout bounds one call of the sink: a local transaction takes milliseconds.
-const applyTimeout = 10 * time.Second
+// applyTimeout bounds one call of the sink: a local transaction takes milliseconds. fetchGrace is what the queries of a
+// slot have beyond the interval: ClickHouse ends them itself by then and says why.
+const (
+	applyTimeout = 10 * time.Second
+	fetchGrace   = 2 * time.Second
+)
 
 // run is one group at work. One goroutine owns it; mu guards what Status reads.
 type run struct {
-	group   *Group
-	querier Querier
-	sink    Sink
-	log     *slog.Logger
-	wake    chan struct{} // holds one beat, so that none is lost and none piles up
+	group *Group
+	asks  []*measure.Ask
+	asker Asker
+	sink  Sink
+	log   *slog.Logger
+	wake  chan struct{} // holds one beat, so that none is lost and none piles up
 
 	last     time.Time                               // newest slot that is applied or was tried
 	known    map[string]map[string]leadline.Instance // by rule, by labels
@@ -114,12 +120,13 @@ type run struct {
 
 func newRun(g *Group, o Options, log *slog.Logger) *run {
 	r := &run{
-		group: g, querier: o.Querier, sink: o.Sink, log: log.With("group", g.Name), wake: make(chan struct{}, 1),
+		group: g, asker: o.Asker, sink: o.Sink, log: log.With("group", g.Name), wake: make(chan struct{}, 1),
 		overfull: map[string]bool{}, failures: map[string]int{},
 	}
 	r.status = GroupStatus{Name: g.Name, Interval: g.Interval}
 	for _, rule := range g.Rules {
 		r.status.Rules = append(r.status.Rules, RuleStatus{Name: rule.Name})
+		r.asks = append(r.asks, &rule.Ask)
 	}
 	return r
 }
@@ -172,7 +179,7 @@ func (r *run) tick(ctx context.Context, now time.Time) {
 		}
 	}
 	started := time.Now()
-	result := r.evaluate(ctx, slot)
+	result := r.evaluate(r.fetch(ctx, slot), slot)
 	if ctx.Err() != nil {
 		return // stopping: half an answer is none
 	}
@@ -187,6 +194,13 @@ func (r *run) tick(ctx context.Context, now time.Time) {
 	}
 	r.keep(result)
 	r.record(slot, missed, time.Since(started), result)
+}
+
+// fetch asks for all rules at once.
+func (r *run) fetch(ctx context.Context, slot time.Time) measure.Answers {
+	ctx, cancel := context.WithTimeout(ctx, r.group.Interval+fetchGrace)
+	defer cancel()
+	return r.asker.Fetch(ctx, r.asks, slot.Add(-r.group.QueryOffset))
 }
 
 // watchClock tells once that the clock stands before the newest slot: nothing is evaluated until it has caught up.

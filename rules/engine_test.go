@@ -36,7 +36,7 @@ const simple = `
 // live runs an engine inside a synctest bubble until the returned function is called.
 func live(t *testing.T, w *world, groups ...*Group) (*Engine, func()) {
 	t.Helper()
-	e := New(Options{Groups: groups, Querier: w, Sink: w, Log: slog.New(slog.DiscardHandler)})
+	e := New(Options{Groups: groups, Asker: w, Sink: w, Log: slog.New(slog.DiscardHandler)})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- e.Run(ctx) }()
@@ -82,10 +82,9 @@ func TestEngineFiresAndResolves(t *testing.T) {
 			t.Errorf("status %+v", s)
 		}
 		stop()
-		for i, q := range w.queries {
-			to := time.UnixMicro(q.Params["to"].(int64))
-			if lag := w.at[i].Sub(to); lag != 2*time.Second || q.Name != "leadline rule=g/Slow" || q.Timeout != 10*time.Second {
-				t.Errorf("query %d asks until %v before now, as %q within %v", i, lag, q.Name, q.Timeout)
+		for i, f := range w.fetches {
+			if lag := f.at.Sub(f.end); lag != 2*time.Second || len(f.asks) != 1 || f.asks[0].Name != "g/Slow" {
+				t.Errorf("fetch %d asks until %v before now, for %d rules", i, lag, len(f.asks))
 			}
 		}
 	})
@@ -152,7 +151,7 @@ func TestQueryErrorsFreezeAndAreToldOnce(t *testing.T) {
 			t.Errorf("after two failures %+v", h)
 		}
 		pass(40 * time.Second)
-		want(t, w.take(), "eval_error Slow  ticket (query events: clickhouse is away)")
+		want(t, w.take(), "eval_error Slow  ticket (clickhouse is away)")
 		if h := e.Status()[0].Rules[0]; h.Health != HealthError || h.Instances[leadline.StateFiring] != 2 {
 			t.Errorf("after six failures %+v", h)
 		}
@@ -302,7 +301,7 @@ func TestASlowGroupSkipsAndCounts(t *testing.T) {
 
 func TestRunReportsAnUnreadableMemory(t *testing.T) {
 	t.Parallel()
-	e := New(Options{Groups: []*Group{one(t, simple)}, Querier: &world{}, Sink: brokenSink{}})
+	e := New(Options{Groups: []*Group{one(t, simple)}, Asker: &world{}, Sink: brokenSink{}})
 	if err := e.Run(t.Context()); err == nil || err.Error() != "load instances of group g: torn page" {
 		t.Errorf("got %v", err)
 	}

@@ -2,7 +2,6 @@ package rules
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -11,15 +10,11 @@ import (
 	"time"
 
 	"leadline"
+	"leadline/rules/measure"
 )
 
-// maxQuery bounds one query; queryGrace is what a querier has on top to report that itself. forgetAfter bounds the memory
-// of a label set that is gone and was not firing.
-const (
-	maxQuery    = 10 * time.Second
-	queryGrace  = 2 * time.Second
-	forgetAfter = 24 * time.Hour
-)
+// forgetAfter bounds the memory of a label set that is gone and was not firing.
+const forgetAfter = 24 * time.Hour
 
 // outcome is an evaluation and how its rules fared.
 type outcome struct {
@@ -33,12 +28,13 @@ type ruleOutcome struct {
 	duration time.Duration
 }
 
-// evaluate works out one slot. It changes nothing: what it returns becomes true when the sink has taken it.
-func (r *run) evaluate(ctx context.Context, slot time.Time) outcome {
+// evaluate works out one slot from what was found out about it. It changes nothing: what it returns becomes true when
+// the sink has taken it.
+func (r *run) evaluate(answers measure.Answers, slot time.Time) outcome {
 	out := outcome{Evaluation: leadline.Evaluation{Group: r.group.Name, Slot: slot}}
 	for _, rule := range r.group.Rules {
 		started := time.Now()
-		ro := r.rule(ctx, rule, slot, &out.Evaluation)
+		ro := r.rule(answers, rule, slot, &out.Evaluation)
 		ro.duration = time.Since(started)
 		out.rules = append(out.rules, ro)
 	}
@@ -47,8 +43,8 @@ func (r *run) evaluate(ctx context.Context, slot time.Time) outcome {
 }
 
 // rule moves all instances of one rule to the slot.
-func (r *run) rule(ctx context.Context, rule *Rule, slot time.Time, into *leadline.Evaluation) (ro ruleOutcome) {
-	found, err := r.ask(ctx, rule, slot)
+func (r *run) rule(answers measure.Answers, rule *Rule, slot time.Time, into *leadline.Evaluation) (ro ruleOutcome) {
+	found, err := r.judge(rule, answers)
 	known := r.known[rule.Name]
 	var transitions []leadline.Transition
 	move := func(i leadline.Instance, o Observation) {
@@ -66,7 +62,7 @@ func (r *run) rule(ctx context.Context, rule *Rule, slot time.Time, into *leadli
 	kept := 0
 	for _, key := range slices.Sorted(maps.Keys(known)) {
 		i := known[key]
-		if !sameBy(i.Labels, rule.By) {
+		if !sameBy(i.Labels, rule.Ask.By) {
 			continue // of an older `by`: deleted
 		}
 		kept++
@@ -98,31 +94,21 @@ type finding struct {
 	Observation
 }
 
-// ask reads ClickHouse and judges the answer. A panic here is one rule's failure, not the group's.
-func (r *run) ask(ctx context.Context, rule *Rule, slot time.Time) (out map[string]finding, err error) {
+// judge reads what was found out about a rule. A panic here is one rule's failure, not the group's.
+func (r *run) judge(rule *Rule, answers measure.Answers) (out map[string]finding, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			r.log.Error("rule panicked", "rule", rule.Name, "panic", p, "stack", string(debug.Stack()))
 			out, err = nil, fmt.Errorf("panic: %v", p)
 		}
 	}()
-	samples := map[string]*sample{}
-	timeout := min(r.group.Interval, maxQuery)
-	for i := range rule.Plans {
-		p := &rule.Plans[i]
-		qctx, cancel := context.WithTimeout(ctx, timeout+queryGrace)
-		t, err := r.querier.Select(qctx, p.Query("leadline rule="+r.group.Name+"/"+rule.Name, slot.Add(-r.group.QueryOffset), timeout))
-		cancel()
-		if err == nil {
-			err = rule.read(p, t, samples)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("query %ss: %w", p.Source, err)
-		}
+	rows, err := answers.Rows(&rule.Ask)
+	if err != nil {
+		return nil, err
 	}
-	out = make(map[string]finding, len(samples))
-	for key, s := range samples {
-		out[key] = finding{key, s.labels, rule.observe(s)}
+	out = make(map[string]finding, len(rows))
+	for i := range rows {
+		out[rows[i].Key] = finding{rows[i].Key, rows[i].Labels, rule.observe(&rows[i])}
 	}
 	return out, nil
 }
@@ -153,7 +139,7 @@ func (r *run) troubles(rule *Rule, slot time.Time, ts []leadline.Transition, ro 
 	report := func(detail string) {
 		ts = append(ts, leadline.Transition{
 			Change: leadline.ChangeError, Group: r.group.Name, Rule: rule.Name, Labels: leadline.Labels{},
-			Severity: SeverityTicket, Slot: slot, Since: slot, Window: rule.Window(), RuleLabels: rule.Labels, Detail: detail,
+			Severity: SeverityTicket, Slot: slot, Since: slot, Window: rule.Ask.Longest(), RuleLabels: rule.Labels, Detail: detail,
 		})
 	}
 	if ro.err != nil && r.failures[rule.Name]+1 == failuresToTell {
@@ -167,7 +153,7 @@ func (r *run) troubles(rule *Rule, slot time.Time, ts []leadline.Transition, ro 
 
 // explain adds what only the rule knows: its labels, window and texts.
 func (r *run) explain(rule *Rule, t *leadline.Transition) {
-	t.RuleLabels, t.Window = rule.Labels, rule.Window()
+	t.RuleLabels, t.Window = rule.Labels, rule.Ask.Longest()
 	t.Annotations = make(map[string]string, len(rule.Annotations))
 	data := rule.texts(r.group.Name, t.Severity, t.Labels, t.Values)
 	for i := range rule.Annotations {
@@ -186,7 +172,7 @@ func (r *run) deleted(slot time.Time, into *leadline.Evaluation) {
 		at := slices.IndexFunc(r.group.Rules, func(x *Rule) bool { return x.Name == name })
 		for _, key := range slices.Sorted(maps.Keys(r.known[name])) {
 			i := r.known[name][key]
-			if at >= 0 && sameBy(i.Labels, r.group.Rules[at].By) {
+			if at >= 0 && sameBy(i.Labels, r.group.Rules[at].Ask.By) {
 				continue
 			}
 			into.Gone = append(into.Gone, i)

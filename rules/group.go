@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"leadline"
+	"leadline/rules/measure"
 	"leadline/source"
 )
 
@@ -32,14 +33,12 @@ type Group struct {
 // Rule is one compiled rule.
 type Rule struct {
 	Name        string
-	Measures    []Measure
-	By          []string
+	Ask         measure.Ask     // what it measures, by what labels
 	Levels      []Level         // the first that matches counts
 	Recover     *source.Program // nil: recovered when no level matches
 	Timing      Timing
 	Labels      leadline.Labels // static: the group's and the rule's
 	Annotations []Annotation
-	Plans       []Plan // one a source
 
 	minSamples []floor
 	env        reflect.Type // what the conditions see: the measures and labels
@@ -64,42 +63,4 @@ type Level struct {
 type floor struct {
 	measure int
 	least   float64
-}
-
-// Window is the longest window of the rule's measures.
-func (r *Rule) Window() time.Duration {
-	var w time.Duration
-	for _, m := range r.Measures {
-		w = max(w, m.Window)
-	}
-	return w
-}
-
-// Measure is a named number of one source over one window.
-type Measure struct {
-	Name   string
-	Source Source
-	Window time.Duration
-	Kind   MeasureKind
-	Level  float64   // MeasureQuantile: 0.95 for P95
-	Of     string    // MeasureQuantile: the field
-	Where  Predicate // MeasureQuantile, MeasureCount; MeasureRatio: of the numerator
-	Den    Predicate // MeasureRatio: of the denominator
-}
-
-// MeasureKind says how a measure is computed.
-type MeasureKind int
-
-// The kinds of measures.
-const (
-	MeasureQuantile MeasureKind = iota // NaN without rows
-	MeasureCount                       // 0 without rows
-	MeasureRatio                       // NaN where the denominator is 0
-)
-
-// Predicate is a compiled `where`: SQL over the source's fields and the server-side parameters that it names. Its zero
-// value takes every row.
-type Predicate struct {
-	SQL    string
-	Params map[string]any
 }

@@ -2,7 +2,6 @@ package rules
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -12,8 +11,6 @@ import (
 )
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
-
-func format(v any) string { return fmt.Sprintf("%T %v", v, v) }
 
 // roundTrip writes an instance as the state file does and reads it back.
 func roundTrip(t *rapid.T, i leadline.Instance) leadline.Instance {

@@ -5,11 +5,12 @@ import (
 	"slices"
 	"strings"
 
+	"leadline/rules/measure"
 	"leadline/source"
 )
 
-func (c *compiler) measures(s *ruleSpec) []Measure {
-	var out []Measure
+func (c *compiler) measures(s *ruleSpec) []measure.Measure {
+	var out []measure.Measure
 	if len(s.Measure) == 0 && !s.Alert.Pos.IsZero() {
 		c.fail(s.Pos, "the rule measures nothing", "add measure: {n: {count: event, window: 5m}}")
 	}
@@ -29,8 +30,8 @@ func (c *compiler) measures(s *ruleSpec) []Measure {
 	return out
 }
 
-func (c *compiler) measure(s *measureSpec, prefix string) Measure {
-	m := Measure{Window: s.Window.Value}
+func (c *compiler) measure(s *measureSpec, prefix string) measure.Measure {
+	m := measure.Measure{Window: s.Window.Value}
 	c.window(s.Window)
 	given := 0
 	for _, p := range []source.Pos{s.Quantile.Pos, s.Count.Pos, s.Ratio.Pos} {
@@ -49,7 +50,7 @@ func (c *compiler) measure(s *measureSpec, prefix string) Measure {
 	case !s.Quantile.Pos.IsZero():
 		c.quantile(s, &m, prefix)
 	case !s.Count.Pos.IsZero():
-		m.Kind = MeasureCount
+		m.Kind = measure.Count
 		m.Source = c.source(s.Count)
 		m.Where = c.where(s.Where, m.Source, prefix)
 	default:
@@ -58,8 +59,8 @@ func (c *compiler) measure(s *measureSpec, prefix string) Measure {
 	return m
 }
 
-func (c *compiler) quantile(s *measureSpec, m *Measure, prefix string) {
-	m.Kind, m.Level = MeasureQuantile, s.Quantile.Value
+func (c *compiler) quantile(s *measureSpec, m *measure.Measure, prefix string) {
+	m.Kind, m.Level = measure.Quantile, s.Quantile.Value
 	if !(m.Level > 0 && m.Level < 1) {
 		c.fail(s.Quantile.Pos, fmt.Sprintf("quantile %v is not between 0 and 1", s.Quantile.Value), "write P95 as 0.95")
 	}
@@ -68,11 +69,11 @@ func (c *compiler) quantile(s *measureSpec, m *Measure, prefix string) {
 		return
 	}
 	name, field, _ := strings.Cut(s.Of.Value, ".")
-	m.Source, m.Of = Source(name), field
-	if !slices.Contains(views[m.Source].numbers, field) {
+	m.Source, m.Of = measure.Source(name), field
+	if !slices.Contains(m.Source.Numbers(), field) {
 		var known []string
-		for _, from := range []Source{Events, Spans} {
-			for _, n := range views[from].numbers {
+		for _, from := range measure.Sources() {
+			for _, n := range from.Numbers() {
 				known = append(known, string(from)+"."+n)
 			}
 		}
@@ -83,8 +84,8 @@ func (c *compiler) quantile(s *measureSpec, m *Measure, prefix string) {
 	m.Where = c.where(s.Where, m.Source, prefix)
 }
 
-func (c *compiler) ratio(s *measureSpec, m *Measure, prefix string) {
-	m.Kind = MeasureRatio
+func (c *compiler) ratio(s *measureSpec, m *measure.Measure, prefix string) {
+	m.Kind = measure.Ratio
 	if s.Ratio.Num.Count.Pos.IsZero() || s.Ratio.Den.Count.Pos.IsZero() {
 		return // reported as missing
 	}
@@ -101,19 +102,19 @@ func (c *compiler) ratio(s *measureSpec, m *Measure, prefix string) {
 }
 
 // source is "" where the name is wrong; what hangs on it is not looked at then.
-func (c *compiler) source(s source.At[string]) Source {
-	if _, ok := views[Source(s.Value)]; !ok {
-		c.fail(s.Pos, fmt.Sprintf("cannot count %q", s.Value), source.Suggest(s.Value, []string{string(Events), string(Spans)}))
+func (c *compiler) source(s source.At[string]) measure.Source {
+	if !measure.Source(s.Value).Known() {
+		c.fail(s.Pos, fmt.Sprintf("cannot count %q", s.Value), source.Suggest(s.Value, []string{string(measure.Events), string(measure.Spans)}))
 		return ""
 	}
-	return Source(s.Value)
+	return measure.Source(s.Value)
 }
 
-func (c *compiler) where(e source.Expr, from Source, prefix string) Predicate {
+func (c *compiler) where(e source.Expr, from measure.Source, prefix string) measure.Predicate {
 	if from == "" {
-		return Predicate{}
+		return measure.Predicate{}
 	}
-	p, errs := translate(e, from, prefix)
+	p, errs := measure.Where(e, from, prefix)
 	c.add(errs)
 	return p
 }
@@ -123,11 +124,11 @@ func (c *compiler) by(s *ruleSpec, r *Rule) []string {
 	var out []string
 	for _, b := range s.By {
 		ok := true
-		for _, m := range r.Measures {
+		for _, m := range r.Ask.Measures {
 			if m.Source == "" {
 				continue
 			}
-			if known := views[m.Source].labels; !slices.Contains(known, b.Value) {
+			if known := m.Source.Labels(); !slices.Contains(known, b.Value) {
 				c.fail(b.Pos, fmt.Sprintf("%s of measure %s has no label %q", m.Source, m.Name, b.Value), source.Suggest(b.Value, known))
 				ok = false
 				break

@@ -1,5 +1,7 @@
 package rules
 
+import "leadline/rules/measure"
+
 // Observation is what one slot says of one instance.
 type Observation struct {
 	Kind     ObservationKind
@@ -22,7 +24,7 @@ const (
 
 // observe judges one sample. Operands are looked at before a condition runs: NaN would make it false, and its
 // negation true.
-func (r *Rule) observe(s *sample) Observation {
+func (r *Rule) observe(s *measure.Row) Observation {
 	o := Observation{Kind: ObsClear, Values: r.finite(s)}
 	env := r.environment(s)
 	absent := false
@@ -65,21 +67,21 @@ func (r *Rule) observe(s *sample) Observation {
 	return o
 }
 
-func (r *Rule) answerable(l Level, s *sample) bool { return r.usable(l.When.Uses, s) }
+func (r *Rule) answerable(l Level, s *measure.Row) bool { return r.usable(l.When.Uses, s) }
 
 // usable reports whether every measure that is used has a value.
-func (r *Rule) usable(used func(string) bool, s *sample) bool {
-	for i, m := range r.Measures {
-		if used(m.Name) && !defined(s.values[i]) {
+func (r *Rule) usable(used func(string) bool, s *measure.Row) bool {
+	for i, m := range r.Ask.Measures {
+		if used(m.Name) && !defined(s.Values[i]) {
 			return false
 		}
 	}
 	return true
 }
 
-func (r *Rule) tooFew(s *sample) bool {
+func (r *Rule) tooFew(s *measure.Row) bool {
 	for _, f := range r.minSamples {
-		if !(s.values[f.measure] >= f.least) {
+		if !(s.Values[f.measure] >= f.least) {
 			return true
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"leadline"
+	"leadline/rules/measure"
 	"leadline/source"
 )
 
@@ -71,19 +72,18 @@ func (c *compiler) rule(s *ruleSpec) *Rule {
 	}
 	c.alertName(s)
 	c.timing(s)
-	r.Measures = c.measures(s)
+	r.Ask = measure.Ask{Name: c.group.Name + "/" + r.Name, Measures: c.measures(s), Interval: r.Timing.Interval}
 	own, severity := c.static(s.Labels)
 	r.Labels = maps.Clone(c.labels)
 	maps.Copy(r.Labels, own)
-	r.By = c.by(s, r)
+	r.Ask.By = c.by(s, r)
 	c.floors(s, r)
-	r.env = makeEnv(r.Measures, labelNames(r.By, r.Labels))
+	r.env = makeEnv(r.Ask.Measures, labelNames(r.Ask.By, r.Labels))
 	c.levels(s, r, cmp.Or(severity, c.severity))
 	r.Recover = c.condition(s.RecoverExpr, r)
 	c.annotations(s, r)
 	if len(c.errs) == before { // what did not compile names nothing and cannot be planned
 		c.unused(s, r)
-		r.Plans = makePlans(r.Measures, r.By)
 	}
 	return r
 }
@@ -157,10 +157,10 @@ func (c *compiler) static(m source.Map[source.At[string]]) (labels leadline.Labe
 
 func (c *compiler) annotations(s *ruleSpec, r *Rule) {
 	labels, values := leadline.Labels{}, map[string]float64{}
-	for _, l := range r.By {
+	for _, l := range r.Ask.By {
 		labels[l] = "x"
 	}
-	for _, m := range r.Measures {
+	for _, m := range r.Ask.Measures {
 		values[m.Name] = 1
 	}
 	data := r.texts(c.group.Name, SeverityPage, labels, values)

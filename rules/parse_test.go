@@ -146,8 +146,8 @@ func TestParse(t *testing.T) {
 	}
 	r := g.Rules[0]
 	want := Timing{Interval: 10 * time.Second, For: 30 * time.Second, KeepFiringFor: time.Minute, NoDataFor: 5 * time.Minute}
-	if r.Timing != want || r.Window() != 5*time.Minute {
-		t.Errorf("timing %+v, window %v", r.Timing, r.Window())
+	if r.Timing != want || r.Ask.Longest() != 5*time.Minute {
+		t.Errorf("timing %+v, window %v", r.Timing, r.Ask.Longest())
 	}
 	if d := cmp.Diff(map[string]string{"team": "pipeline"}, map[string]string(r.Labels)); d != "" {
 		t.Errorf("labels %s", d)
@@ -158,17 +158,4 @@ func TestParse(t *testing.T) {
 	if g.Rules[1].Timing.NoDataFor != defaultNoData {
 		t.Errorf("no_data.for is %v without being given", g.Rules[1].Timing.NoDataFor)
 	}
-	if len(r.Plans) != 2 || r.Plans[0].Source != Events || r.Plans[1].Source != Spans {
-		t.Fatalf("plans %+v", r.Plans)
-	}
-	var b strings.Builder
-	for _, p := range r.Plans {
-		q := p.Query("x", time.Unix(1000, 0), time.Second)
-		b.WriteString(q.SQL + "\n")
-		for _, name := range sortedKeys(q.Params) {
-			b.WriteString(name + " = " + format(q.Params[name]) + "\n")
-		}
-		b.WriteString("\n")
-	}
-	golden.Bytes(t, []byte(b.String()), "plans.golden")
 }

@@ -89,7 +89,7 @@ func (r *Rule) texts(group, severity string, labels leadline.Labels, values map[
 		d.Labels = map[string]string{}
 	}
 	maps.Copy(d.Labels, labels)
-	for _, m := range r.Measures {
+	for _, m := range r.Ask.Measures {
 		v, ok := values[m.Name]
 		if !ok {
 			v = math.NaN()

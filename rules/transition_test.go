@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"leadline"
+	"leadline/rules/measure"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -161,11 +162,10 @@ func TestRuleTest(t *testing.T) {
 	state := map[time.Duration]leadline.State{}
 	for n, v := range series("400x9 1900x8 700 1900x4 300x20") {
 		at := time.Duration(n) * 30 * time.Second
-		s := r.newSample(leadline.Labels{"campaign": "spring", "stage": "geoip"})
-		s.values = []float64{v, 900}
+		row := measure.Row{Labels: leadline.Labels{"campaign": "spring", "stage": "geoip"}, Values: []float64{v, 900}}
 		before := i.State
 		var ts []leadline.Transition
-		i, ts = Step(r.Timing, i, r.observe(s), epoch.Add(at))
+		i, ts = Step(r.Timing, i, r.observe(&row), epoch.Add(at))
 		state[at] = i.State
 		if i.State != before || len(ts) > 0 {
 			line := fmt.Sprintf("%v %s", at, i.State)

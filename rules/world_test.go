@@ -4,22 +4,28 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
 	"leadline"
+	"leadline/rules/measure"
 )
 
-// world is a fake ClickHouse and a fake state store. It answers with the value of every label set, as a plan with the
-// measures (m0: v, m1: n) asks for them.
+// fetch is one look at the world: when, and at the time before end.
+type fetch struct {
+	at, end time.Time
+	asks    []*measure.Ask
+}
+
+// world is a fake ClickHouse and a fake state store. It has two values for every label set, which are a rule's measures.
 type world struct {
 	mu      sync.Mutex
 	series  map[string][2]float64 // by campaign; "" is a rule without by
 	fail    error
 	panics  bool
 	block   time.Duration
-	queries []leadline.Query
-	at      []time.Time
+	fetches []fetch
 
 	noApply bool
 	kept    map[string]leadline.Instance
@@ -27,11 +33,11 @@ type world struct {
 	slots   []time.Time
 }
 
-func (w *world) Select(ctx context.Context, q leadline.Query) (*leadline.Table, error) {
+// Fetch implements Asker.
+func (w *world) Fetch(ctx context.Context, asks []*measure.Ask, end time.Time) measure.Answers {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.queries = append(w.queries, q)
-	w.at = append(w.at, time.Now())
+	w.fetches = append(w.fetches, fetch{time.Now(), end, asks})
 	if w.block > 0 {
 		block := w.block
 		w.mu.Unlock()
@@ -41,21 +47,36 @@ func (w *world) Select(ctx context.Context, q leadline.Query) (*leadline.Table, 
 		}
 		w.mu.Lock()
 		if ctx.Err() != nil {
-			return nil, ctx.Err()
+			return given{err: ctx.Err()}
 		}
 	}
-	if w.panics {
+	return given{maps.Clone(w.series), w.fail, w.panics}
+}
+
+// given is what a world says at one moment.
+type given struct {
+	series map[string][2]float64
+	err    error
+	panics bool
+}
+
+// Rows implements measure.Answers.
+func (x given) Rows(a *measure.Ask) (rows []measure.Row, err error) {
+	if x.panics {
 		panic("out of cheese")
 	}
-	if w.fail != nil {
-		return nil, w.fail
+	if x.err != nil {
+		return nil, x.err
 	}
-	t := &leadline.Table{Columns: []string{"m1", "campaign", "m0"}}
-	for _, c := range sortedKeys(w.series) {
-		v := w.series[c]
-		t.Rows = append(t.Rows, []any{v[1], c, v[0]})
+	for _, c := range sortedKeys(x.series) {
+		labels := leadline.Labels{}
+		for _, b := range a.By {
+			labels[b] = c
+		}
+		v := x.series[c]
+		rows = append(rows, measure.Row{Labels: labels, Key: labels.Key(), Values: v[:len(a.Measures)]})
 	}
-	return t, nil
+	return rows, nil
 }
 
 func (w *world) Apply(_ context.Context, e leadline.Evaluation) error {

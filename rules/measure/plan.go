@@ -1,4 +1,4 @@
-package rules
+package measure
 
 import (
 	"fmt"
@@ -14,9 +14,8 @@ import (
 // maxSeries bounds the answer of one query: a rule with more label sets is a mistake in its `by`.
 const maxSeries = 10_000
 
-// Plan is one SELECT that computes all measures of one rule over one source. It is made when the rule is loaded and
-// knows nothing of slots.
-type Plan struct {
+// plan is one SELECT that computes all measures of one ask over one source. It knows nothing of slots.
+type plan struct {
 	Source Source
 	SQL    string
 	By     []string
@@ -34,10 +33,10 @@ type cell struct {
 }
 
 // makePlans makes the SELECTs of a rule, one a source, in the order in which the measures name the sources.
-func makePlans(measures []Measure, by []string) []Plan {
-	var plans []Plan
+func makePlans(measures []Measure, by []string) []plan {
+	var plans []plan
 	for _, m := range measures {
-		if slices.ContainsFunc(plans, func(p Plan) bool { return p.Source == m.Source }) {
+		if slices.ContainsFunc(plans, func(p plan) bool { return p.Source == m.Source }) {
 			continue
 		}
 		plans = append(plans, makePlan(m.Source, measures, by))
@@ -45,8 +44,8 @@ func makePlans(measures []Measure, by []string) []Plan {
 	return plans
 }
 
-func makePlan(from Source, measures []Measure, by []string) Plan {
-	p := Plan{Source: from, By: by, params: map[string]any{}}
+func makePlan(from Source, measures []Measure, by []string) plan {
+	p := plan{Source: from, By: by, params: map[string]any{}}
 	for _, m := range measures {
 		if m.Source == from && !slices.Contains(p.spans, m.Window) {
 			p.spans = append(p.spans, m.Window)
@@ -61,7 +60,7 @@ func makePlan(from Source, measures []Measure, by []string) Plan {
 		name := "m" + strconv.Itoa(i)
 		columns = append(columns, p.aggregate(m, m.Where)+" AS "+name)
 		p.cells = append(p.cells, cell{name, i, false})
-		if m.Kind == MeasureRatio {
+		if m.Kind == Ratio {
 			columns = append(columns, p.aggregate(m, m.Den)+" AS "+name+"_den")
 			p.cells = append(p.cells, cell{name + "_den", i, true})
 		}
@@ -78,7 +77,7 @@ func makePlan(from Source, measures []Measure, by []string) Plan {
 }
 
 // aggregate is the SQL of one column. quantileTDigest errs by at most 0.4 %; quantile(), the reservoir, by 8 %.
-func (p *Plan) aggregate(m Measure, where Predicate) string {
+func (p *plan) aggregate(m Measure, where Predicate) string {
 	where.merge(p.params)
 	var conditions []string
 	if where.SQL != "" {
@@ -89,9 +88,9 @@ func (p *Plan) aggregate(m Measure, where Predicate) string {
 	}
 	when := strings.Join(conditions, " AND ")
 	switch {
-	case m.Kind != MeasureQuantile && when == "":
+	case m.Kind != Quantile && when == "":
 		return "toFloat64(count())"
-	case m.Kind != MeasureQuantile:
+	case m.Kind != Quantile:
 		return "toFloat64(countIf(" + when + "))"
 	}
 	level := strconv.FormatFloat(m.Level, 'f', -1, 64)
@@ -102,7 +101,7 @@ func (p *Plan) aggregate(m Measure, where Predicate) string {
 }
 
 // since names the parameter that holds a window's beginning.
-func (p *Plan) since(window time.Duration) string {
+func (p *plan) since(window time.Duration) string {
 	if window == p.spans[0] {
 		return "from"
 	}
@@ -114,8 +113,8 @@ func micros(param string) string {
 	return "fromUnixTimestamp64Micro({" + param + ":Int64}, 'UTC')"
 }
 
-// Query asks for the windows that end, exclusively, at to.
-func (p *Plan) Query(name string, to time.Time, timeout time.Duration) leadline.Query {
+// query asks for the windows that end, exclusively, at to.
+func (p *plan) query(name string, to time.Time, timeout time.Duration) leadline.Query {
 	params := maps.Clone(p.params)
 	params["to"] = to.UnixMicro()
 	for _, w := range p.spans {

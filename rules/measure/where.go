@@ -1,4 +1,4 @@
-package rules
+package measure
 
 import (
 	"fmt"
@@ -12,9 +12,17 @@ import (
 	"leadline/source"
 )
 
-// translate turns a `where` into SQL. Every literal becomes a server-side parameter whose name begins with prefix; the
+// Predicate is a compiled `where`: SQL over the source's fields and the server-side parameters that it names. Its zero
+// value takes every row.
+type Predicate struct {
+	SQL    string
+	Params map[string]any
+	Tree   ast.Node // the same, type-checked; nil takes every row
+}
+
+// Where turns a `where` into SQL. Every literal becomes a server-side parameter whose name begins with prefix; the
 // only words that reach the SQL are field names of the source and the operators below.
-func translate(e source.Expr, from Source, prefix string) (Predicate, source.Errors) {
+func Where(e source.Expr, from Source, prefix string) (Predicate, source.Errors) {
 	if e.IsZero() {
 		return Predicate{}, nil
 	}
@@ -28,7 +36,7 @@ func translate(e source.Expr, from Source, prefix string) (Predicate, source.Err
 	if len(t.errs) > 0 {
 		return Predicate{}, t.errs
 	}
-	return Predicate{SQL: sql, Params: t.params}, nil
+	return Predicate{SQL: sql, Params: t.params, Tree: tree}, nil
 }
 
 type translator struct {

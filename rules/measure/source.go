@@ -1,8 +1,9 @@
-package rules
+package measure
 
 import (
 	"reflect"
 	"slices"
+	"strconv"
 )
 
 // Source is what measures count.
@@ -46,3 +47,20 @@ func makeView(table string, labels, numbers []string) view {
 func (v view) has(name string) bool {
 	return slices.Contains(v.labels, name) || slices.Contains(v.numbers, name)
 }
+
+// envField makes a field of an environment type.
+func envField(i int, name string, t reflect.Type) reflect.StructField {
+	return reflect.StructField{Name: "F" + strconv.Itoa(i), Type: t, Tag: reflect.StructTag(`expr:"` + name + `"`)}
+}
+
+// Sources are all there are.
+func Sources() []Source { return []Source{Events, Spans} }
+
+// Known reports whether there is such a source.
+func (s Source) Known() bool { _, ok := views[s]; return ok }
+
+// Labels are the fields of a source that tell series apart.
+func (s Source) Labels() []string { return views[s].labels }
+
+// Numbers are the fields of a source that have quantiles, all in milliseconds.
+func (s Source) Numbers() []string { return views[s].numbers }
