@@ -49,8 +49,14 @@ type Instance struct {
 	AbsentSince time.Time          `json:"absent_since,omitzero"` // no observation
 	Trues       int                `json:"trues,omitempty"`       // observations with a level since Since
 	Was         State              `json:"was,omitempty"`         // the state that no_data replaced
-	Errors      int                `json:"errors,omitempty"`      // evaluation errors in a row
+	Fired       []Interval         `json:"fired,omitempty"`       // past firing runs, the newest last; bounded
 	Values      map[string]float64 `json:"values,omitempty"`
+}
+
+// Interval is the time from Since until before Until.
+type Interval struct {
+	Since time.Time `json:"since"`
+	Until time.Time `json:"until"`
 }
 
 // Change names what a transition reports.
@@ -86,7 +92,7 @@ type Transition struct {
 type Evaluation struct {
 	Group       string
 	Slot        time.Time
-	Instances   []Instance // every instance whose state is to be kept
+	Instances   []Instance // those that changed; all others of the group stand as they stood, at this slot
 	Gone        []Instance // instances to forget
 	Transitions []Transition
 }

@@ -137,16 +137,16 @@ func TestMeasuresAgreeWithExactAnswers(t *testing.T) {
 		f("timeouts", c, "countIf(status = 'timeout') / count()", "all_spans", time.Minute, geoip, 0)
 	}
 	s := samples[`campaign="spring"`]
-	if v := rule.finite(s); v["p95"] < 900 || v["slow"] < 1500 || v["timeouts"] < 0.1 {
+	if v := finite(rule.Ask.Measures, s.Values); v["p95"] < 900 || v["slow"] < 1500 || v["timeouts"] < 0.1 {
 		t.Errorf("the slow campaign is not slow: %v", v)
 	}
-	if _, ok := rule.finite(s)["never"]; ok {
+	if _, ok := finite(rule.Ask.Measures, s.Values)["never"]; ok {
 		t.Error("a ratio over nothing has a value")
 	}
-	if o := rule.observe(s); o.Kind != ObsLevel {
+	if o := observe(rule, s); o.Kind != ObsLevel {
 		t.Errorf("observed %+v", o)
 	}
-	if o := rule.observe(samples[`campaign="autumn"`]); o.Kind != ObsHold {
+	if o := observe(rule, samples[`campaign="autumn"`]); o.Kind != ObsHold {
 		t.Errorf("observed %+v although recover_expr has no value", o)
 	}
 }

@@ -107,12 +107,10 @@ type run struct {
 	log   *slog.Logger
 	wake  chan struct{} // holds one beat, so that none is lost and none piles up
 
-	last     time.Time                               // newest slot that is applied or was tried
-	known    map[string]map[string]leadline.Instance // by rule, by labels
-	stale    bool                                    // the sink's memory may differ from known
-	behind   bool                                    // the clock is before last
-	overfull map[string]bool                         // rules whose limit was reported
-	failures map[string]int                          // failed evaluations in a row, by rule
+	last   time.Time // newest slot that is applied or was tried
+	memory *Memory
+	stale  bool // the sink's memory may differ from memory
+	behind bool // the clock is before last
 
 	mu     sync.Mutex
 	status GroupStatus
@@ -121,7 +119,6 @@ type run struct {
 func newRun(g *Group, o Options, log *slog.Logger) *run {
 	r := &run{
 		group: g, asker: o.Asker, sink: o.Sink, log: log.With("group", g.Name), wake: make(chan struct{}, 1),
-		overfull: map[string]bool{}, failures: map[string]int{},
 	}
 	r.status = GroupStatus{Name: g.Name, Interval: g.Interval}
 	for _, rule := range g.Rules {
@@ -139,15 +136,9 @@ func (r *run) load(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("load instances of group %s: %w", r.group.Name, err)
 	}
-	r.known = map[string]map[string]leadline.Instance{}
-	for _, i := range list {
-		if r.known[i.Rule] == nil {
-			r.known[i.Rule] = map[string]leadline.Instance{}
-		}
-		r.known[i.Rule][i.Labels.Key()] = i
-		if i.Slot.After(r.last) {
-			r.last = i.Slot
-		}
+	r.memory = NewMemory(time.Time{}, list)
+	if r.memory.Slot().After(r.last) {
+		r.last = r.memory.Slot()
 	}
 	r.stale = false
 	return nil
@@ -179,7 +170,7 @@ func (r *run) tick(ctx context.Context, now time.Time) {
 		}
 	}
 	started := time.Now()
-	result := r.evaluate(r.fetch(ctx, slot), slot)
+	result := r.group.Evaluate(r.memory, r.fetch(ctx, slot), slot)
 	if ctx.Err() != nil {
 		return // stopping: half an answer is none
 	}
@@ -192,7 +183,7 @@ func (r *run) tick(ctx context.Context, now time.Time) {
 		r.failed(ctx, slot, fmt.Errorf("apply: %w", err))
 		return
 	}
-	r.keep(result)
+	r.memory.Keep(result)
 	r.record(slot, missed, time.Since(started), result)
 }
 

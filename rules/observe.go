@@ -1,6 +1,13 @@
 package rules
 
-import "leadline/rules/measure"
+import (
+	"reflect"
+	"time"
+
+	"leadline"
+	"leadline/rules/measure"
+	"leadline/source"
+)
 
 // Observation is what one slot says of one instance.
 type Observation struct {
@@ -8,6 +15,8 @@ type Observation struct {
 	Severity string             // ObsLevel
 	Values   map[string]float64 // the finite ones, nil for ObsAbsent and ObsFailed
 	Detail   string             // ObsFailed: why
+
+	row []float64 // what Values are made of, once somebody wants them
 }
 
 // ObservationKind classifies an observation.
@@ -22,22 +31,83 @@ const (
 	ObsFailed                        // the question could not be asked or answered
 )
 
-// observe judges one sample. Operands are looked at before a condition runs: NaN would make it false, and its
-// negation true.
-func (r *Rule) observe(s *measure.Row) Observation {
-	o := Observation{Kind: ObsClear, Values: r.finite(s)}
-	env := r.environment(s)
-	absent := false
-	few := r.tooFew(s)
+// values are the observation's by name.
+func (o *Observation) values(r *Rule) map[string]float64 {
+	if o.row == nil {
+		return nil
+	}
+	return finite(r.Ask.Measures, o.row)
+}
+
+// examiner judges rows of one rule, one after the other: the environment of its conditions is made once. It is for one
+// goroutine.
+type examiner struct {
+	rule    *Rule
+	env     any // a pointer to the struct that fields is
+	fields  reflect.Value
+	levels  [][]int // the measures that each level needs
+	recover []int
+}
+
+func newExaminer(r *Rule) *examiner {
+	env := reflect.New(r.env)
+	x := &examiner{rule: r, env: env.Interface(), fields: env.Elem()}
 	for _, l := range r.Levels {
-		if !r.answerable(l, s) {
+		x.levels = append(x.levels, r.uses(l.When))
+	}
+	if r.Recover != nil {
+		x.recover = r.uses(r.Recover)
+	}
+	labels := x.fields.Field(len(r.Ask.Measures))
+	for i, name := range labelNames(r.Ask.By, r.Labels) {
+		if i >= len(r.Ask.By) {
+			labels.Field(i).SetString(r.Labels[name])
+		}
+	}
+	return x
+}
+
+// uses are the measures that a condition names.
+func (r *Rule) uses(p *source.Program) []int {
+	var out []int
+	for i, m := range r.Ask.Measures {
+		if p.Uses(m.Name) {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// fill sets the environment to a row.
+func (x *examiner) fill(labels leadline.Labels, values []float64) {
+	for i, v := range values {
+		x.fields.Field(i).SetFloat(v)
+	}
+	set := x.fields.Field(len(values))
+	for i, name := range x.rule.Ask.By {
+		set.Field(i).SetString(labels[name])
+	}
+}
+
+// examine judges a row, nil for a series that is not there, of an instance, nil for one that is new. Operands are looked
+// at before a condition runs: NaN would make it false, and its negation true.
+func (x *examiner) examine(s *measure.Row, known *leadline.Instance, slot time.Time) Observation {
+	if s == nil {
+		return Observation{Kind: ObsAbsent}
+	}
+	o := Observation{Kind: ObsClear, row: x.rule.present(s, known, slot)}
+	x.fill(s.Labels, o.row)
+	absent := false
+	few := x.rule.tooFew(o.row)
+	for i, l := range x.rule.Levels {
+		if !usable(x.levels[i], o.row) {
 			absent = true
 			continue
 		}
 		if few {
 			continue
 		}
-		yes, err := l.When.Bool(env)
+		yes, err := l.When.Bool(x.env)
 		switch {
 		case err != nil:
 			return Observation{Kind: ObsFailed, Detail: err.Error()}
@@ -51,37 +121,41 @@ func (r *Rule) observe(s *measure.Row) Observation {
 		return Observation{Kind: ObsAbsent}
 	case few:
 		o.Kind = ObsHold
-	case r.Recover != nil:
-		if !r.usable(r.Recover.Uses, s) {
-			o.Kind = ObsHold
-			break
-		}
-		yes, err := r.Recover.Bool(env)
-		if err != nil {
-			return Observation{Kind: ObsFailed, Detail: err.Error()}
-		}
-		if !yes {
-			o.Kind = ObsHold
-		}
+	case x.rule.Recover != nil:
+		return x.recovered(o)
 	}
 	return o
 }
 
-func (r *Rule) answerable(l Level, s *measure.Row) bool { return r.usable(l.When.Uses, s) }
+// recovered judges a row without a level.
+func (x *examiner) recovered(o Observation) Observation {
+	if !usable(x.recover, o.row) {
+		o.Kind = ObsHold
+		return o
+	}
+	yes, err := x.rule.Recover.Bool(x.env)
+	switch {
+	case err != nil:
+		return Observation{Kind: ObsFailed, Detail: err.Error()}
+	case !yes:
+		o.Kind = ObsHold
+	}
+	return o
+}
 
-// usable reports whether every measure that is used has a value.
-func (r *Rule) usable(used func(string) bool, s *measure.Row) bool {
-	for i, m := range r.Ask.Measures {
-		if used(m.Name) && !defined(s.Values[i]) {
+// usable reports whether every measure that is needed has a value.
+func usable(needed []int, values []float64) bool {
+	for _, i := range needed {
+		if !defined(values[i]) {
 			return false
 		}
 	}
 	return true
 }
 
-func (r *Rule) tooFew(s *measure.Row) bool {
+func (r *Rule) tooFew(values []float64) bool {
 	for _, f := range r.minSamples {
-		if !(s.Values[f.measure] >= f.least) {
+		if !(values[f.measure] >= f.least) {
 			return true
 		}
 	}

@@ -30,7 +30,7 @@ func TestObserve(t *testing.T) {
 	nan, inf := math.NaN(), math.Inf(1)
 	f := func(p95, bad, n float64, want ObservationKind, severity string) {
 		t.Helper()
-		o := r.observe(&measure.Row{Labels: leadline.Labels{"campaign": "spring"}, Values: []float64{p95, bad, n}})
+		o := observe(r, &measure.Row{Labels: leadline.Labels{"campaign": "spring"}, Values: []float64{p95, bad, n}})
 		if o.Kind != want || o.Severity != severity {
 			t.Errorf("p95 %v, bad %v, n %v: got %v %q %s", p95, bad, n, o.Kind, o.Severity, o.Detail)
 		}
@@ -56,7 +56,7 @@ func TestObserve(t *testing.T) {
 	f(nan, 0.9, 6000, ObsLevel, "info")
 	f(nan, nan, 0, ObsAbsent, "")
 
-	if o := r.observe(&measure.Row{Labels: leadline.Labels{"campaign": "test"}, Values: []float64{900, 0, 100}}); o.Kind != ObsHold {
+	if o := observe(r, &measure.Row{Labels: leadline.Labels{"campaign": "test"}, Values: []float64{900, 0, 100}}); o.Kind != ObsHold {
 		t.Errorf("labels do not reach the condition: %+v", o)
 	}
 }
@@ -143,7 +143,7 @@ func FuzzParse(f *testing.F) {
 			}
 			for _, r := range g.Rules { // what was accepted can be evaluated
 				row := r.Ask.Empty(leadline.Labels{})
-				if o := r.observe(&row); o.Kind == ObsFailed {
+				if o := observe(r, &row); o.Kind == ObsFailed {
 					t.Fatalf("%s: %s", r.Name, o.Detail)
 				}
 			}

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"errors"
 	"time"
 
 	"leadline"
@@ -39,27 +40,8 @@ type RuleStatus struct {
 	Instances map[leadline.State]int `json:"instances,omitempty"` // by state
 }
 
-// keep takes over what the sink has taken.
-func (r *run) keep(o outcome) {
-	r.known = map[string]map[string]leadline.Instance{}
-	for _, i := range o.Instances {
-		if r.known[i.Rule] == nil {
-			r.known[i.Rule] = map[string]leadline.Instance{}
-		}
-		r.known[i.Rule][i.Labels.Key()] = i
-	}
-	for n, rule := range r.group.Rules {
-		r.overfull[rule.Name] = o.rules[n].refused > 0
-		if o.rules[n].err == nil {
-			r.failures[rule.Name] = 0
-		} else {
-			r.failures[rule.Name]++
-		}
-	}
-}
-
 // record writes the status of an evaluation that was kept.
-func (r *run) record(slot time.Time, missed int, took time.Duration, o outcome) {
+func (r *run) record(slot time.Time, missed int, took time.Duration, o Outcome) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := &r.status
@@ -69,16 +51,16 @@ func (r *run) record(slot time.Time, missed int, took time.Duration, o outcome) 
 	s.LastSlot, s.Duration, s.Error, s.ClockBehind = slot, took, "", false
 	s.Evaluations++
 	for n, rule := range r.group.Rules {
-		x := RuleStatus{Name: rule.Name, Health: HealthGood, Duration: o.rules[n].duration, Refused: o.rules[n].refused, Instances: map[leadline.State]int{}}
-		if err := o.rules[n].err; err != nil {
+		x := RuleStatus{Name: rule.Name, Health: HealthGood, Duration: o.Rules[n].Took, Refused: o.Rules[n].Refused, Instances: r.memory.counts(rule.Name)}
+		if err := o.Rules[n].Err; err != nil {
 			x.Error = err.Error()
 			x.Health = s.Rules[n].Health
+			if p, ok := errors.AsType[*PanicError](err); ok {
+				r.log.Error("rule panicked", "rule", rule.Name, "panic", p.Value, "stack", string(p.Stack))
+			}
 		}
-		if r.failures[rule.Name] >= failuresToTell || x.Refused > 0 {
+		if r.memory.failures(rule.Name) >= failuresToTell || x.Refused > 0 {
 			x.Health = HealthError
-		}
-		for _, i := range r.known[rule.Name] {
-			x.Instances[i.State]++
 		}
 		s.Rules[n] = x
 	}

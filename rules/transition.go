@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	// failuresToTell is the number of failed observations in a row after which the failure is reported.
+	// failuresToTell is the number of slots in a row after which a rule's failure is reported.
 	failuresToTell = 3
 	// maxOutage is the longest gap that a pending run survives, as in Prometheus (rules.alert.for-outage-tolerance).
 	maxOutage = time.Hour
@@ -25,7 +25,7 @@ const (
 //	firing   clear            → ok after KeepFiringFor: resolved
 //	any      absent           → no_data after NoDataFor, never resolved
 //	no_data  anything present → what it was (pending counts as ok), then as above
-//	any      failed           → unchanged, timers stand still
+//	any      failed           → unchanged, timers stand still; the rule tells of it, not each instance
 //
 // Timers run in slot time. A gap between two slots counts as at most two intervals, so that no clock step or downtime
 // turns one observation into a long condition.
@@ -43,10 +43,9 @@ func Step(t Timing, in leadline.Instance, o Observation, slot time.Time) (leadli
 		s.now.State = leadline.StateOK
 	}
 	if o.Kind == ObsFailed {
-		s.fail(gap)
-		return s.now, s.out
+		s.delay(gap)
+		return s.now, nil
 	}
-	s.now.Errors = 0
 	s.delay(max(0, gap-2*t.Interval))
 	if gap > maxOutage && s.now.State == leadline.StatePending {
 		s.rest()
@@ -88,13 +87,6 @@ func (s *step) rest() {
 	i := &s.now
 	i.State, i.Was, i.Severity, i.Trues = leadline.StateOK, "", "", 0
 	i.Since, i.FiringSince, i.ClearSince = time.Time{}, time.Time{}, time.Time{}
-}
-
-func (s *step) fail(gap time.Duration) {
-	s.delay(gap)
-	if s.now.Errors++; s.now.Errors == failuresToTell {
-		s.emit(leadline.ChangeError, s.observation.Detail)
-	}
 }
 
 func (s *step) absent() {
@@ -188,5 +180,26 @@ func (s *step) recovering() {
 		return
 	}
 	s.emit(leadline.ChangeResolved, "recovered")
+	s.remember()
 	s.rest()
+}
+
+// Bounds of Instance.Fired: a flapping instance must not grow for ever, and no baseline looks back further than events
+// are kept.
+const (
+	maxFired    = 32
+	rememberFor = maxWindow
+)
+
+// remember adds the run that ends now to those that baselines leave out.
+func (s *step) remember() {
+	i := &s.now
+	var kept []leadline.Interval
+	for _, f := range i.Fired {
+		if i.Slot.Sub(f.Until) < rememberFor {
+			kept = append(kept, f)
+		}
+	}
+	kept = append(kept, leadline.Interval{Since: earlier(i.Since, i.FiringSince), Until: i.Slot})
+	i.Fired = kept[max(0, len(kept)-maxFired):]
 }

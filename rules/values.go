@@ -44,32 +44,4 @@ func labelNames(by []string, static leadline.Labels) []string {
 	return append(slices.Clone(by), slices.Sorted(maps.Keys(static))...)
 }
 
-// environment is the value that the conditions run on.
-func (r *Rule) environment(s *measure.Row) any {
-	v := reflect.New(r.env).Elem()
-	for i, x := range s.Values {
-		v.Field(i).SetFloat(x)
-	}
-	labels := v.Field(len(s.Values))
-	for i, name := range labelNames(r.Ask.By, r.Labels) {
-		if i < len(r.Ask.By) {
-			labels.Field(i).SetString(s.Labels[name])
-		} else {
-			labels.Field(i).SetString(r.Labels[name])
-		}
-	}
-	return v.Interface()
-}
-
-// finite are the values that there are, by name.
-func (r *Rule) finite(s *measure.Row) map[string]float64 {
-	out := make(map[string]float64, len(s.Values))
-	for i, v := range s.Values {
-		if defined(v) {
-			out[r.Ask.Measures[i].Name] = v
-		}
-	}
-	return out
-}
-
 func defined(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
