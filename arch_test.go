@@ -11,7 +11,7 @@ import (
 var layers = [][]string{
 	{"leadline"},
 	{"leadline/source", "leadline/sql", "leadline/dashboards", "leadline/web", "leadline/engine"},
-	{"leadline/schema", "leadline/latency", "leadline/limit", "leadline/signature", "leadline/ingest/spool", "leadline/ingest/enrich"},
+	{"leadline/schema", "leadline/rules/budget", "leadline/latency", "leadline/limit", "leadline/signature", "leadline/ingest/spool", "leadline/ingest/enrich"},
 	{"leadline/store", "leadline/state", "leadline/lineage"},
 	{"leadline/rules/measure", "leadline/rules/budget", "leadline/rules/foreign"},
 	{"leadline/ingest", "leadline/rules", "leadline/oncall", "leadline/notify/telegram"},
