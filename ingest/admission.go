@@ -58,7 +58,7 @@ func newAdmission(s *spool.Spool, limits *limit.Limiter, c clock) *admission {
 func (a *admission) enter(ctx context.Context, r *Request) (leave func(), problem *Problem) {
 	fill := a.spool.Fill()
 	if !r.telegram && (fill >= fillFull || fill >= fillBulk && a.limits.Policy(r.Partner).Bulk) {
-		return nil, &Problem{Status: http.StatusServiceUnavailable, Code: CodeSpoolFull, Detail: "more waits for ClickHouse than there is room for: send again later", RetryAfter: a.roomIn()}
+		return nil, &Problem{Status: http.StatusServiceUnavailable, Code: CodeSpoolFull, Detail: "more waits to be stored than there is room for: send again later", RetryAfter: a.roomIn()}
 	}
 	now := a.clock.now()
 	n := 1 + len(r.Body)/int(a.size.Load())
@@ -121,7 +121,7 @@ func limited(d *limit.Decision) *Problem {
 // behind says that ClickHouse is, and who has to wait for it.
 func behind(lane spool.Lane, wait time.Duration) *Problem {
 	if lane == spool.Overflow {
-		return &Problem{Status: http.StatusTooManyRequests, Code: CodeOverShare, Detail: "ClickHouse is behind and you send more than your share: send again later", RetryAfter: wait}
+		return &Problem{Status: http.StatusTooManyRequests, Code: CodeOverShare, Detail: "storage is behind and you send more than your share: send again later", RetryAfter: wait}
 	}
 	return &Problem{Status: http.StatusServiceUnavailable, Code: CodeOverloaded, Detail: "more comes in than can be stored: send again later", RetryAfter: wait}
 }

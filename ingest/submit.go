@@ -139,7 +139,7 @@ func (p *Pipeline) notSpooled(err error) *Problem {
 	problem := &Problem{Status: http.StatusServiceUnavailable, Code: CodeUnavailable, Detail: "the events could not be made durable: send again", RetryAfter: time.Second, Err: err}
 	switch {
 	case errors.Is(err, spool.ErrFull):
-		problem.Code, problem.Detail = CodeSpoolFull, "more is waiting for ClickHouse than there is room for: send again later"
+		problem.Code, problem.Detail = CodeSpoolFull, "more waits to be stored than there is room for: send again later"
 		problem.RetryAfter = p.admission.roomIn()
 	case errors.Is(err, spool.ErrClosed):
 		problem.Detail = "shutting down: send again"

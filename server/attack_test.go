@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"leadline/ingest"
 	"leadline/limit"
 	"leadline/server"
 )
@@ -172,6 +173,11 @@ func attacks(d *everything) []attack {
 		{"nothing but bad lines", as("application/x-ndjson", "nope\nnope\n"), 400, "all_rejected"},
 		// Limits.
 		{"over the rate", with(d.limited, "POST", "/v1/events", event("x")), 429, "rate_limited"},
+		{"a batch over the rate", with(d.policed["bursty"], "POST", "/v1/events", "["+event("x")+","+event("y")+"]"), 429, "rate_limited"},
+		{"a batch over the burst", with(d.policed["bursty"], "POST", "/v1/events", "["+event("1")+","+event("2")+","+event("3")+","+event("4")+"]"), 413, "over_burst"},
+		{"after the day's quota", with(d.policed["spent"], "POST", "/v1/events", event("x")), 429, "quota_exhausted"},
+		{"a batch over what is left of the quota", with(d.policed["daily"], "POST", "/v1/events", "["+event("x")+","+event("y")+"]"), 429, "quota_exhausted"},
+		{"too many at once", with(d.policed["busy"], "POST", "/v1/events", event("x")), 429, "too_many_requests"},
 	}
 }
 
@@ -203,59 +209,82 @@ func (d *door) send(t testing.TB, raw string) (answer, error) {
 var internals = regexp.MustCompile(`goroutine|panic|runtime error|nil pointer|\.go:|0x[0-9a-f]{6}|127\.0\.0\.1|/tmp|/home|/root|fasthttp|fiber|json: |gzip: |zstd: |flate: |strconv|(?i)sql|clickhouse|i/o timeout|read tcp|EOF`)
 
 // besieged is a server with all doors open and the real intake behind /v1/events.
-func besieged(t testing.TB) *everything {
+func besieged(t testing.TB, change func(*ingest.Options)) *everything {
 	t.Helper()
-	p, _ := intake(t)
-	return openAll(t, func(o *server.Options) {
-		o.Intake = p
-		o.Limits = limit.New(limit.Policy{}, map[string]limit.Policy{"limited": limitedPolicy})
-		o.Limits.Take("limited", 2, 0, 1, time.Now())
+	limits := limit.New(limit.Policy{}, policies)
+	p, _ := intake(t, func(o *ingest.Options) {
+		o.Limits = limits
+		if change != nil {
+			change(o)
+		}
 	})
+	d := openAll(t, func(o *server.Options) {
+		o.Intake = p
+		o.Limits = limits
+		for _, partner := range []string{"limited", "bursty", "daily"} {
+			o.Limits.Take(partner, 2, 0, 1, time.Now())
+		}
+		o.Limits.Take("spent", 1, 0, 1, time.Now())
+		o.Limits.Begin("busy", time.Now()) // and does not end
+	})
+	d.real = p
+	return d
 }
 
 // TestAttacks: every bad input gets its exact answer, no answer shows what is inside, and after all of them the server
 // takes a good event.
 func TestAttacks(t *testing.T) {
 	t.Parallel()
-	d := besieged(t)
+	d := besieged(t, nil)
 	documented := documentedCodes(t)
 	all := attacks(d)
 	if len(all) < 60 {
 		t.Errorf("%d attacks, want at least 60", len(all))
 	}
 	for _, a := range all {
-		got, err := d.send(t, a.raw)
-		if err != nil {
-			t.Errorf("%s: %v, want %d %s", a.name, err, a.status, a.code)
-			continue
-		}
-		var p struct {
-			Type, Title, Code, Detail string
-			Status                    int
-			RequestID                 string `json:"request_id"`
-		}
-		if err := json.Unmarshal([]byte(got.body), &p); err != nil || got.header.Get("Content-Type") != "application/problem+json" {
-			t.Errorf("%s: %d %q is no problem document: %v", a.name, got.status, got.body, err)
-			continue
-		}
-		if got.status != a.status || p.Code != a.code || p.Status != a.status {
-			t.Errorf("%s: %d %s, want %d %s", a.name, got.status, got.body, a.status, a.code)
-		}
-		if p.Type != "about:blank" || p.Title == "" || p.Detail == "" || p.RequestID == "" || p.RequestID != got.header.Get("X-Request-Id") {
-			t.Errorf("%s: incomplete: %v %s", a.name, got.header, got.body)
-		}
-		if found := internals.FindString(got.body); found != "" {
-			t.Errorf("%s: the answer shows %q: %s", a.name, found, got.body)
-		}
-		if (p.Status == 429 || p.Status == 503) != (got.header.Get("Retry-After") != "") || p.Status == 401 && got.header.Get("WWW-Authenticate") == "" {
-			t.Errorf("%s: headers %v", a.name, got.header)
-		}
-		if !documented[fmt.Sprint(p.Status, " ", p.Code)] {
-			t.Errorf("%s: %d %s is not in openapi.json", a.name, p.Status, p.Code)
-		}
+		d.withstands(t, a, documented)
 	}
 	if a := d.post(t, event("good")); a.status != http.StatusAccepted || !strings.Contains(a.body, `"accepted":1`) {
 		t.Errorf("after all of it: %d %s", a.status, a.body)
+	}
+}
+
+// withstands checks that an attack gets its exact answer, which shows nothing of what is inside.
+func (d *door) withstands(t testing.TB, a attack, documented map[string]bool) {
+	t.Helper()
+	got, err := d.send(t, a.raw)
+	if err != nil {
+		t.Errorf("%s: %v, want %d %s", a.name, err, a.status, a.code)
+		return
+	}
+	proper(t, a, got, documented)
+}
+
+func proper(t testing.TB, a attack, got answer, documented map[string]bool) {
+	t.Helper()
+	var p struct {
+		Type, Title, Code, Detail string
+		Status                    int
+		RequestID                 string `json:"request_id"`
+	}
+	if err := json.Unmarshal([]byte(got.body), &p); err != nil || got.header.Get("Content-Type") != "application/problem+json" {
+		t.Errorf("%s: %d %q is no problem document: %v", a.name, got.status, got.body, err)
+		return
+	}
+	if got.status != a.status || p.Code != a.code || p.Status != a.status {
+		t.Errorf("%s: %d %s, want %d %s", a.name, got.status, got.body, a.status, a.code)
+	}
+	if p.Type != "about:blank" || p.Title == "" || p.Detail == "" || p.RequestID == "" || p.RequestID != got.header.Get("X-Request-Id") {
+		t.Errorf("%s: incomplete: %v %s", a.name, got.header, got.body)
+	}
+	if found := internals.FindString(got.body); found != "" {
+		t.Errorf("%s: the answer shows %q: %s", a.name, found, got.body)
+	}
+	if (p.Status == 429 || p.Status == 503) != (got.header.Get("Retry-After") != "") || p.Status == 401 && got.header.Get("WWW-Authenticate") == "" {
+		t.Errorf("%s: headers %v", a.name, got.header)
+	}
+	if !documented[fmt.Sprint(p.Status, " ", p.Code)] {
+		t.Errorf("%s: %d %s is not in openapi.json", a.name, p.Status, p.Code)
 	}
 }
 
@@ -263,7 +292,7 @@ func TestAttacks(t *testing.T) {
 // that nothing behind it is taken for a request.
 func TestPipelining(t *testing.T) {
 	t.Parallel()
-	d := besieged(t)
+	d := besieged(t, nil)
 	good := func(id string) string {
 		return request("POST", "/v1/events", event(id), "Authorization", "Bearer "+d.key, "Content-Type", "application/json")
 	}

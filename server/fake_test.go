@@ -139,14 +139,25 @@ func verifier(t testing.TB, s signature.Scheme, secret string) *signature.Verifi
 type everything struct {
 	*door
 	intake   *fakeIntake
-	signer   string // key of a partner who must sign
-	optional string // of one who may
-	limited  string // of one with limits
+	real     *ingest.Pipeline  // of besieged, instead
+	signer   string            // key of a partner who must sign
+	optional string            // of one who may
+	limited  string            // of one with limits
+	policed  map[string]string // keys of partners with one limit each, by partner
 	eraser   string
 	foreign  string // of another partner, with all scopes
 }
 
 var limitedPolicy = limit.Policy{Rate: 0.001, Burst: 2, InFlight: 1, Daily: 100}
+
+// policies are those of limited and of partners who have one limit each.
+var policies = map[string]limit.Policy{
+	"limited": limitedPolicy,
+	"bursty":  {Rate: 0.001, Burst: 3},
+	"daily":   {Daily: 3},
+	"spent":   {Daily: 1},
+	"busy":    {InFlight: 1},
+}
 
 func openAll(t testing.TB, change func(*server.Options)) *everything {
 	t.Helper()
@@ -162,6 +173,10 @@ func openAll(t testing.TB, change func(*server.Options)) *everything {
 	all.eraser = add("acme", leadline.ScopeLeadsErase)
 	all.signer, all.optional = add("signer", leadline.ScopeEventsWrite), add("optional", leadline.ScopeEventsWrite)
 	all.limited, all.foreign = add("limited", leadline.ScopeEventsWrite), add("globex", leadline.Scopes...)
+	all.policed = map[string]string{}
+	for partner := range policies {
+		all.policed[partner] = add(partner, leadline.ScopeEventsWrite)
+	}
 	revoked, text := leadline.NewAPIKey("acme", "", leadline.Scopes, time.Now())
 	revoked.RevokedAt = time.Now().Add(-time.Minute)
 	known[revoked.ID], all.revoked = revoked, text
@@ -169,7 +184,7 @@ func openAll(t testing.TB, change func(*server.Options)) *everything {
 	o := server.Options{
 		Intake: all.intake, Keys: known, Log: leadlineLog(t), Lookup: tables{}, Eraser: orders{},
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("leadline_up 1\n")) }),
-		Limits:  limit.New(limit.Policy{}, map[string]limit.Policy{"limited": limitedPolicy}),
+		Limits:  limit.New(limit.Policy{}, policies),
 		Signers: map[string]server.Signer{"signer": {Verifier: standard, Required: true}, "optional": {Verifier: standard}},
 		Bots:    map[string]server.Bot{"acme_leads_bot": {Partner: "acme", Secret: botSecret}},
 		Hooks: map[string]server.Hook{

@@ -58,27 +58,38 @@ type door struct {
 const botSecret = "bot-secret"
 
 // intake is the real one, with a spool that nobody drains.
-func intake(t testing.TB) (*ingest.Pipeline, *spool.Spool) {
+func intake(t testing.TB, change func(*ingest.Options)) (*ingest.Pipeline, *spool.Spool) {
 	t.Helper()
-	queue, err := spool.Open(spool.Options{Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { queue.Close() })
+	queue := openSpool(t, spool.Options{})
 	schemas, err := schema.Load(os.DirFS("../examples/schemas"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := ingest.New(ingest.Options{Spool: queue, Writer: nowhere{}, Schemas: schemas, Pepper: func(string) []byte { return []byte("pepper") }})
+	o := ingest.Options{Spool: queue, Writer: nowhere{}, Schemas: schemas, Pepper: func(string) []byte { return []byte("pepper") }}
+	if change != nil {
+		change(&o)
+	}
+	p, err := ingest.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p, queue
+	return p, o.Spool
+}
+
+func openSpool(t testing.TB, o spool.Options) *spool.Spool {
+	t.Helper()
+	o.Dir = t.TempDir()
+	queue, err := spool.Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { queue.Close() })
+	return queue
 }
 
 func open(t *testing.T) *door {
 	t.Helper()
-	p, queue := intake(t)
+	p, queue := intake(t, nil)
 	d := &door{}
 	known := keys{}
 	add := func(scope string, revoked time.Time) string {

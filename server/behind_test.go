@@ -1,0 +1,115 @@
+package server_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"leadline"
+	"leadline/ingest"
+	"leadline/ingest/spool"
+)
+
+// stuck is a writer that stores one batch at once and the others never.
+type stuck chan struct{}
+
+func (s stuck) Write(ctx context.Context, _ *leadline.Batch) error {
+	select {
+	case s <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func lines(prefix string, n int) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteString(event(fmt.Sprint(prefix, i)) + "\n")
+	}
+	return b.String()
+}
+
+// as is a request of many lines under a key.
+func as(key, body string) string {
+	return request("POST", "/v1/events", body, "Authorization", "Bearer "+key, "Content-Type", "application/x-ndjson")
+}
+
+// TestAttacksOnAFullSpool: whoever finds no room learns when to come again and nothing of what is inside.
+func TestAttacksOnAFullSpool(t *testing.T) {
+	t.Parallel()
+	d := besieged(t, func(o *ingest.Options) { o.Spool = openSpool(t, spool.Options{MaxBytes: 64 << 10}) })
+	documented := documentedCodes(t)
+	d.withstands(t, attack{"more than there is room for", as(d.key, lines("large", 2000)), 503, "spool_full"}, documented)
+	for i := 0; ; i++ {
+		a, err := d.send(t, as(d.key, lines(fmt.Sprint("small", i, "."), 10)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a.status != 202 {
+			break
+		}
+	}
+	d.withstands(t, attack{"no room at all", as(d.key, event("x")), 503, "spool_full"}, documented)
+}
+
+// TestAttacksWhileStorageIsBehind: the same, where one sender has sent too much for what is stored, and where the one
+// beside it sends little.
+func TestAttacksWhileStorageIsBehind(t *testing.T) {
+	t.Parallel()
+	writer := make(stuck, 1)
+	d := besieged(t, func(o *ingest.Options) { o.Writer, o.MinAge = writer, time.Millisecond })
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- d.real.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	if a, err := d.send(t, request("POST", "/v1/events?wait=true", event("first"), "Authorization", "Bearer "+d.key, "Content-Type", "application/json")); err != nil || a.status != 200 {
+		t.Fatalf("the one event that is stored: %v %v", a, err)
+	}
+	documented := documentedCodes(t)
+	n := 0
+	// storm sends batches all at once until one is refused with a code.
+	storm := func(code string, modest ...string) answer {
+		t.Helper()
+		deadline := time.After(30 * time.Second)
+		for {
+			answers := make(chan answer, 8)
+			for range cap(answers) {
+				n++
+				raw := as(d.key, lines(fmt.Sprint("loud", n, "."), 5000))
+				go func() {
+					a, _ := d.send(t, raw) // its zero has no code
+					answers <- a
+				}()
+			}
+			for _, key := range modest {
+				if _, err := d.send(t, as(key, event(fmt.Sprint("modest", n)))); err != nil {
+					t.Error(err)
+				}
+			}
+			var found answer
+			for range cap(answers) {
+				if a := <-answers; strings.Contains(a.body, code) {
+					found = a
+				}
+			}
+			if found.body != "" {
+				return found
+			}
+			select {
+			case <-deadline:
+				t.Fatalf("nothing was answered %s", code)
+			default:
+			}
+		}
+	}
+	proper(t, attack{"more than is stored", "", 503, "overloaded"}, storm("overloaded"), documented)
+	proper(t, attack{"more than its share", "", 429, "over_share"}, storm("over_share", d.foreign), documented)
+}
