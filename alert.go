@@ -42,7 +42,7 @@ type Instance struct {
 	Labels      Labels             `json:"labels"`
 	State       State              `json:"state"`
 	Severity    string             `json:"severity,omitempty"` // of the level that is pending or firing
-	Slot        time.Time          `json:"slot"`               // last slot evaluated
+	Slot        time.Time          `json:"slot"`               // last slot evaluated; of one that was kept at rest, the group's counts
 	Since       time.Time          `json:"since,omitzero"`     // first slot of the present pending or firing run
 	FiringSince time.Time          `json:"firing_since,omitzero"`
 	ClearSince  time.Time          `json:"clear_since,omitzero"`  // recovered, waiting for keep_firing_for
@@ -88,11 +88,20 @@ type Transition struct {
 	Detail      string             `json:"detail,omitempty"`      // the error's text, or why it resolved
 }
 
+// GroupSlot says how far a group of rules has come.
+type GroupSlot struct {
+	Group string
+	Slot  time.Time // the newest that was evaluated and kept
+	Spec  string    // hash of what the group said then
+}
+
 // Evaluation is the outcome of one group at one slot; it is applied as a whole or not at all.
 type Evaluation struct {
 	Group       string
 	Slot        time.Time
+	Spec        string     // hash of what the group says
 	Instances   []Instance // those that changed; all others of the group stand as they stood, at this slot
 	Gone        []Instance // instances to forget
 	Transitions []Transition
+	Dissolved   bool // the group is there no more: forget its slot, too
 }

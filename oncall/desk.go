@@ -58,6 +58,15 @@ func (d *Desk) Instances(ctx context.Context, group string) (all []leadline.Inst
 	return all, err
 }
 
+// Slots say how far each group of rules had come at its last Apply.
+func (d *Desk) Slots(ctx context.Context) (all []leadline.GroupSlot, err error) {
+	err = d.state.View(ctx, func(tx *state.Tx) error {
+		all, err = tx.Slots()
+		return err
+	})
+	return all, err
+}
+
 // Run delivers notices, watches the timers and keeps verdicts fresh until ctx ends; then it waits a few seconds for the
 // sends under way. What is not delivered stays in the outbox. Only one process at a time may run a state file's desk.
 func (d *Desk) Run(ctx context.Context) error {

@@ -31,6 +31,9 @@ func (d *Desk) Apply(ctx context.Context, ev leadline.Evaluation) error {
 				return err
 			}
 		}
+		if err := keepSlot(tx, ev); err != nil {
+			return err
+		}
 		return d.applyTransitions(tx, ev, verdicts, now)
 	})
 	if err != nil {
@@ -38,6 +41,13 @@ func (d *Desk) Apply(ctx context.Context, ev leadline.Evaluation) error {
 	}
 	d.poke()
 	return nil
+}
+
+func keepSlot(tx *state.Tx, ev leadline.Evaluation) error {
+	if ev.Dissolved {
+		return tx.DeleteSlot(ev.Group)
+	}
+	return tx.PutSlot(leadline.GroupSlot{Group: ev.Group, Slot: ev.Slot, Spec: ev.Spec})
 }
 
 // applyTransitions brings every incident of the evaluation from its old to its new state, each with at most one new

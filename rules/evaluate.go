@@ -65,7 +65,7 @@ func (g *Group) Evaluate(m *Memory, a measure.Answers, slot time.Time) Outcome {
 
 // Dissolve is what becomes of a group that is there no more: its instances are gone, and what fires resolves.
 func (m *Memory) Dissolve(group string, slot time.Time) Outcome {
-	out := Outcome{Evaluation: leadline.Evaluation{Group: group, Slot: slot}, next: map[string]*recollection{}}
+	out := Outcome{Evaluation: leadline.Evaluation{Group: group, Slot: slot, Dissolved: true}, next: map[string]*recollection{}}
 	for _, name := range m.names() {
 		out.delete(m.rules[name], nil)
 	}

@@ -20,6 +20,7 @@ const maxAnnotation = 1000
 // Annotation is a template that explains a transition.
 type Annotation struct {
 	Name string
+	text string
 	tmpl *template.Template
 }
 
@@ -51,7 +52,7 @@ func compileAnnotation(name string, p source.Passage, data texts) (Annotation, s
 	if len(c.errs) > 0 {
 		return Annotation{}, c.errs
 	}
-	a := Annotation{name, t}
+	a := Annotation{name, p.Text, t}
 	if _, err := a.render(data); err != nil {
 		return Annotation{}, source.Errors{p.Pos.Error("the template fails: "+templateError(err), "fields are .Labels.…, .Values.…, .Severity, .Rule and .Group")}
 	}

@@ -20,7 +20,7 @@ const (
 //	ok       level            → pending, or firing at once where For is 0
 //	pending  level            → firing after For, if at least half of its slots (and 2) had a level
 //	pending  anything else    → ok
-//	firing   level            → firing; another severity is reported
+//	firing   level            → firing; another severity is reported; pending where For was raised above the run's length
 //	firing   hold             → firing, waits anew for KeepFiringFor
 //	firing   clear            → ok after KeepFiringFor: resolved
 //	any      absent           → no_data after NoDataFor, never resolved
@@ -138,6 +138,9 @@ func (s *step) level() {
 	i := &s.now
 	i.ClearSince = time.Time{}
 	before := i.Severity
+	if i.State == leadline.StateFiring && i.Slot.Sub(i.Since) < s.timing.For {
+		s.demote()
+	}
 	i.Severity = s.observation.Severity
 	switch i.State {
 	case leadline.StateFiring:
@@ -155,6 +158,15 @@ func (s *step) level() {
 		i.State, i.FiringSince = leadline.StateFiring, i.Slot
 		s.emit(leadline.ChangeFiring, "")
 	}
+}
+
+// demote takes a firing back: with the rule as it is now it would not have fired yet. For counts anew, because a firing
+// run may have gaps in which the condition did not hold.
+func (s *step) demote() {
+	i := &s.now
+	s.emit(leadline.ChangeResolved, fmt.Sprintf("for was raised to %s, it has held for %s", s.timing.For, i.Slot.Sub(i.Since)))
+	s.remember()
+	i.State, i.FiringSince, i.Since, i.Trues = leadline.StatePending, time.Time{}, i.Slot, 0
 }
 
 // enough is the number of observations that a run needs before it fires: half of the slots of For and at least 2, so

@@ -186,7 +186,8 @@ func TestRuleTest(t *testing.T) {
 
 // history draws a timing and a walk of observations over growing slots.
 type history struct {
-	timing Timing
+	timing Timing          // at the first slot
+	edits  []time.Duration // For at each slot
 	slots  []time.Time
 	seen   []Observation
 }
@@ -197,10 +198,14 @@ func drawHistory(t *rapid.T) history {
 		return time.Duration(rapid.IntRange(least, 6).Draw(t, label)) * h.timing.Interval
 	}
 	h.timing.For, h.timing.KeepFiringFor, h.timing.NoDataFor = slots("for", 0), slots("keep", 0), slots("no_data", 1)
-	at := epoch
+	at, raised := epoch, h.timing.For
 	for range rapid.IntRange(1, 80).Draw(t, "length") {
 		at = at.Add(h.timing.Interval * time.Duration(rapid.SampledFrom([]int{1, 1, 1, 1, 1, 2, 3, 7, 400}).Draw(t, "gap")))
 		h.slots = append(h.slots, at)
+		if rapid.IntRange(0, 15).Draw(t, "edit") == 0 {
+			raised = slots("for", 0)
+		}
+		h.edits = append(h.edits, raised)
 		h.seen = append(h.seen, rapid.SampledFrom([]Observation{level(SeverityPage), level(SeverityPage), level(SeverityPage), level(SeverityTicket), cleared, cleared, hold, absent, failed}).Draw(t, "observation"))
 	}
 	return h
@@ -210,9 +215,10 @@ func TestStepProperties(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		h := drawHistory(t)
-		i, open := start, false
+		i, open, runs := start, false, 0
 		for n, slot := range h.slots {
 			before := i
+			h.timing.For = h.edits[n]
 			next, ts := Step(h.timing, i, h.seen[n], slot)
 
 			again, ts2 := Step(h.timing, i, h.seen[n], slot)
@@ -236,10 +242,15 @@ func TestStepProperties(t *testing.T) {
 					open = true
 					h.checkFor(t, n, i)
 				case leadline.ChangeResolved:
-					if !open || h.seen[n].Kind != ObsClear {
+					demoted := h.seen[n].Kind == ObsLevel && i.State == leadline.StatePending && i.Since.Equal(slot)
+					if !open || h.seen[n].Kind != ObsClear && !demoted {
 						t.Fatalf("resolved on %+v, open=%v", h.seen[n], open)
 					}
 					open = false
+					runs++
+					if last := i.Fired[len(i.Fired)-1]; !last.Until.Equal(slot) || !last.Since.Before(slot) {
+						t.Fatalf("the run that ended is remembered as %+v", last)
+					}
 				case leadline.ChangeNoData:
 					if i.State != leadline.StateNoData || h.seen[n].Kind != ObsAbsent {
 						t.Fatalf("no_data on %+v", h.seen[n])
@@ -261,6 +272,9 @@ func TestStepProperties(t *testing.T) {
 			}
 			if was := i.State == leadline.StateFiring || i.Was == leadline.StateFiring; was != open {
 				t.Fatalf("state %s (was %s) while open=%v", i.State, i.Was, open)
+			}
+			if len(i.Fired) > min(runs, maxFired) {
+				t.Fatalf("%d runs remembered of %d", len(i.Fired), runs)
 			}
 			if h.seen[n].Kind == ObsFailed && before.State != "" && i.State != before.State {
 				t.Fatal("an error changed the state")
@@ -302,6 +316,7 @@ func TestReplayAgrees(t *testing.T) {
 		a, b := start, start
 		for n, slot := range h.slots {
 			var ta, tb []leadline.Transition
+			h.timing.For = h.edits[n]
 			a, ta = Step(h.timing, a, h.seen[n], slot)
 			b, tb = Step(h.timing, roundTrip(t, b), h.seen[n], slot)
 			if d := cmp.Diff(a, b) + cmp.Diff(ta, tb); d != "" {

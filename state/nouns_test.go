@@ -1,6 +1,7 @@
 package state_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +44,28 @@ func TestInstances(t *testing.T) {
 	update(t, db, func(tx *state.Tx) error { return tx.DeleteInstance(a) })
 	want("g", b)
 	want("none")
+}
+
+func TestSlots(t *testing.T) {
+	t.Parallel()
+	db := fresh(t)
+	want := func(want ...leadline.GroupSlot) {
+		t.Helper()
+		view(t, db, func(tx *state.Tx) error {
+			got, err := tx.Slots()
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			return err
+		})
+	}
+	want()
+	a, b := leadline.GroupSlot{Group: "a", Slot: noon, Spec: "1"}, leadline.GroupSlot{Group: "b"}
+	update(t, db, func(tx *state.Tx) error { return errors.Join(tx.PutSlot(b), tx.PutSlot(a)) })
+	want(a, b)
+	a.Slot, a.Spec = noon.Add(7*time.Millisecond), "2"
+	update(t, db, func(tx *state.Tx) error { return errors.Join(tx.PutSlot(a), tx.DeleteSlot("b")) })
+	want(a)
 }
 
 func TestIncidents(t *testing.T) {

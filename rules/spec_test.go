@@ -1,0 +1,77 @@
+package rules
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"leadline"
+)
+
+// A spec changes with what a rule says, and with nothing else.
+func TestSpec(t *testing.T) {
+	t.Parallel()
+	first := one(t, simple)
+	f := func(old, new string, same bool) {
+		t.Helper()
+		if !strings.Contains(simple, old) {
+			t.Fatalf("no %q in the group", old)
+		}
+		g := one(t, strings.Replace(simple, old, new, 1))
+		if got := g.Spec() == first.Spec(); got != same {
+			t.Errorf("%q for %q: same spec is %v", new, old, got)
+		}
+		if ofRule := strings.Contains(old, "interval") || strings.Contains(old, "limit"); !ofRule && !same && g.Rules[0].Spec() == first.Rules[0].Spec() {
+			t.Errorf("%q for %q: the rule's spec is the same", new, old)
+		}
+	}
+	f("    - alert", "\n    # why\n    - alert", true)
+	f("labels: {team: pipeline, severity: page}", "labels: {severity: page, team: pipeline}", true)
+	f("limit: 3", "limit: 4", false)
+	f("v > 600", "v > 601", false)
+	f("for: 20s", "for: 30s", false)
+	f("window: 1m", "window: 2m", false)
+	f("n: 10", "n: 11", false)
+	f("ms }} in", "number }} in", false)
+	f("{count: event,", "{count: event, where: worst == \"ok\",", false)
+	f("severity: page}", "severity: ticket}", false)
+	a := one(t, strings.Replace(simple, "{count: event,", "{count: event, where: worst == \"ok\",", 1))
+	b := one(t, strings.Replace(simple, "{count: event,", "{count: event, where: worst == \"timeout\",", 1))
+	if a.Spec() == b.Spec() {
+		t.Error("two literals of a where give one spec")
+	}
+}
+
+// What fires because of a `for` that was raised since is taken back at the next slot, and fires again when it has held.
+func TestRaisedForDemotes(t *testing.T) {
+	t.Parallel()
+	short := Timing{Interval: 10 * time.Second, For: 10 * time.Second, NoDataFor: time.Minute}
+	long := short
+	long.For = 40 * time.Second
+	i, slot := start, epoch
+	step := func(timing Timing, o Observation, state leadline.State, change leadline.Change) {
+		t.Helper()
+		slot = slot.Add(10 * time.Second)
+		next, ts := Step(timing, i, o, slot)
+		i = next
+		switch {
+		case i.State != state:
+			t.Errorf("at %v %s, want %s", slot, i.State, state)
+		case change == "" && len(ts) > 0, change != "" && (len(ts) != 1 || ts[0].Change != change):
+			t.Errorf("at %v told %+v, want %s", slot, ts, change)
+		}
+	}
+	page := level(SeverityPage)
+	step(short, page, leadline.StatePending, "")
+	step(short, page, leadline.StateFiring, leadline.ChangeFiring)
+	step(long, hold, leadline.StateFiring, "")
+	step(long, page, leadline.StatePending, leadline.ChangeResolved)
+	for range 3 {
+		step(long, page, leadline.StatePending, "")
+	}
+	step(long, page, leadline.StateFiring, leadline.ChangeFiring)
+	step(short, page, leadline.StateFiring, "")
+	if len(i.Fired) != 1 {
+		t.Errorf("remembered %+v", i.Fired)
+	}
+}
