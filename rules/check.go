@@ -61,7 +61,10 @@ func (c *compiler) bounds() {
 	if name := c.group.Name; !c.group.pos.IsZero() && (name == "" || len(name) > 100) {
 		c.fail(c.group.pos, "the name of a group has 1 to 100 bytes", "shorten it")
 	}
-	if len(s.Rules) == 0 && !c.group.pos.IsZero() && len(c.errs) == 0 {
+}
+
+func (c *compiler) someRules() {
+	if len(c.spec.Rules) == 0 && !c.group.pos.IsZero() && len(c.errs) == 0 {
 		c.fail(c.group.pos, "the group has no rules", "add one or remove the group")
 	}
 }
@@ -122,6 +125,9 @@ func (c *compiler) floors(s *ruleSpec, r *Rule) {
 
 // unused reports measures that nothing looks at: they cost a query and are most often a typing mistake.
 func (c *compiler) unused(s *ruleSpec, r *Rule) {
+	if r.Objective != nil {
+		return // its words and values use all
+	}
 	for i, m := range r.Ask.Measures {
 		used := r.Recover != nil && r.Recover.Uses(m.Name)
 		for _, l := range r.Levels {

@@ -137,10 +137,10 @@ func TestMeasuresAgreeWithExactAnswers(t *testing.T) {
 		f("timeouts", c, "countIf(status = 'timeout') / count()", "all_spans", time.Minute, geoip, 0)
 	}
 	s := samples[`campaign="spring"`]
-	if v := finite(rule.Ask.Measures, s.Values); v["p95"] < 900 || v["slow"] < 1500 || v["timeouts"] < 0.1 {
+	if v := rule.finite(s.Values); v["p95"] < 900 || v["slow"] < 1500 || v["timeouts"] < 0.1 {
 		t.Errorf("the slow campaign is not slow: %v", v)
 	}
-	if _, ok := finite(rule.Ask.Measures, s.Values)["never"]; ok {
+	if _, ok := rule.finite(s.Values)["never"]; ok {
 		t.Error("a ratio over nothing has a value")
 	}
 	if o := observe(rule, s); o.Kind != ObsLevel {

@@ -1,10 +1,13 @@
 package rules
 
 import (
+	"maps"
 	"reflect"
+	"slices"
 	"time"
 
 	"leadline"
+	"leadline/rules/budget"
 	"leadline/rules/measure"
 	"leadline/source"
 )
@@ -39,6 +42,7 @@ type Rule struct {
 	Timing      Timing
 	Labels      leadline.Labels // static: the group's and the rule's
 	Annotations []Annotation
+	Objective   *budget.Objective // of the rule that watches an SLO's budget, else nil
 
 	minSamples []floor
 	env        reflect.Type // what the conditions see: the measures and labels
@@ -55,8 +59,32 @@ type Timing struct {
 
 // Level is a condition and how bad it is.
 type Level struct {
-	Severity string
-	When     *source.Program
+	Severity    string
+	When        *source.Program
+	Labels      leadline.Labels // of an SLO's page or ticket: beside the rule's
+	Annotations []Annotation    // of an SLO's page or ticket: in place of the rule's of the same name
+}
+
+// labelled are the static labels of a severity.
+func (r *Rule) labelled(severity string) leadline.Labels {
+	for _, l := range r.Levels {
+		if l.Severity == severity && len(l.Labels) > 0 {
+			labels := maps.Clone(r.Labels)
+			maps.Copy(labels, l.Labels)
+			return labels
+		}
+	}
+	return r.Labels
+}
+
+// explanations are the texts of a severity; a later one takes the place of an earlier of its name.
+func (r *Rule) explanations(severity string) []Annotation {
+	for _, l := range r.Levels {
+		if l.Severity == severity && len(l.Annotations) > 0 {
+			return slices.Concat(r.Annotations, l.Annotations)
+		}
+	}
+	return r.Annotations
 }
 
 // floor is an entry of min_samples: below it a rule neither fires nor resolves.

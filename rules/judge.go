@@ -200,7 +200,7 @@ func (v *verdict) troubles(known *recollection) {
 	report := func(detail string) {
 		v.transitions = append(v.transitions, leadline.Transition{
 			Change: leadline.ChangeError, Group: v.group.Name, Rule: v.rule.Name, Labels: leadline.Labels{}, Severity: SeverityTicket,
-			Slot: v.slot, Since: v.slot, Window: v.rule.Ask.Longest(), RuleLabels: v.rule.Labels, Detail: detail,
+			Slot: v.slot, Since: v.slot, Window: v.rule.window(), RuleLabels: v.rule.Labels, Detail: detail,
 		})
 	}
 	v.next.overfull = v.Refused > 0
@@ -218,11 +218,11 @@ func (v *verdict) troubles(known *recollection) {
 
 // explain adds what only the rule knows: its labels, window and texts.
 func (v *verdict) explain(t *leadline.Transition) {
-	t.RuleLabels, t.Window = v.rule.Labels, v.rule.Ask.Longest()
-	t.Annotations = make(map[string]string, len(v.rule.Annotations))
+	t.RuleLabels, t.Window = v.rule.labelled(t.Severity), v.rule.window()
+	annotations := v.rule.explanations(t.Severity)
+	t.Annotations = make(map[string]string, len(annotations))
 	data := v.rule.texts(v.group.Name, t.Severity, t.Labels, t.Values)
-	for i := range v.rule.Annotations {
-		a := &v.rule.Annotations[i]
+	for _, a := range annotations {
 		text, err := a.render(data)
 		if err != nil {
 			text = "(" + templateError(err) + ")"

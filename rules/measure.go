@@ -31,7 +31,7 @@ func (c *compiler) measures(s *ruleSpec) []measure.Measure {
 }
 
 func (c *compiler) measure(s *measureSpec, prefix string) measure.Measure {
-	m := measure.Measure{Window: s.Window.Value}
+	m := measure.Measure{Window: s.Window.Value, Begin: s.begin}
 	c.window(s.Window)
 	given := 0
 	for _, p := range []source.Pos{s.Quantile.Pos, s.Count.Pos, s.Ratio.Pos} {

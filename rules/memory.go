@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"leadline"
-	"leadline/rules/measure"
 )
 
 // Memory is what a group remembers between two slots: its instances, and how its rules fared. Only Keep changes it, so
@@ -119,7 +118,7 @@ func (m *Memory) names() []string { return slices.Sorted(maps.Keys(m.rules)) }
 func (s series) at(rule *Rule) leadline.Instance {
 	i := *s.instance
 	if s.values != nil && rule != nil {
-		i.Values = finite(rule.Ask.Measures, s.values)
+		i.Values = rule.finite(s.values)
 	}
 	return i
 }
@@ -131,15 +130,4 @@ func resting(i *leadline.Instance) bool {
 
 func (c *recollection) sort() {
 	slices.SortFunc(c.series, func(a, b series) int { return cmp.Compare(a.key, b.key) })
-}
-
-// finite are the values that there are, by name.
-func finite(measures []measure.Measure, values []float64) map[string]float64 {
-	out := make(map[string]float64, len(values))
-	for i, v := range values {
-		if defined(v) {
-			out[measures[i].Name] = v
-		}
-	}
-	return out
 }

@@ -36,7 +36,7 @@ func (o *Observation) values(r *Rule) map[string]float64 {
 	if o.row == nil {
 		return nil
 	}
-	return finite(r.Ask.Measures, o.row)
+	return r.finite(o.row)
 }
 
 // examiner judges rows of one rule, one after the other: the environment of its conditions is made once. It is for one

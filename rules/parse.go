@@ -30,6 +30,7 @@ func Parse(doc source.Document) (*Group, source.Errors) {
 		c.fail(meta.Labels[0].Name.Pos, "a RuleGroup has its labels in spec", "move them to spec.labels")
 	}
 	c.bounds()
+	c.someRules()
 	c.labels, c.severity = c.static(spec.Labels)
 	for i := range spec.Rules {
 		g.Rules = append(g.Rules, c.rule(&spec.Rules[i]))
@@ -65,14 +66,15 @@ func (c *compiler) rule(s *ruleSpec) *Rule {
 			KeepFiringFor: s.KeepFiringFor.Value,
 			NoDataFor:     s.NoData.For.Value,
 		},
-		pos: s.Alert.Pos,
+		Objective: s.objective,
+		pos:       s.Alert.Pos,
 	}
 	if s.NoData.For.Pos.IsZero() {
 		r.Timing.NoDataFor = max(defaultNoData, 3*r.Timing.Interval)
 	}
 	c.alertName(s)
 	c.timing(s)
-	r.Ask = measure.Ask{Name: c.group.Name + "/" + r.Name, Measures: c.measures(s), Interval: r.Timing.Interval}
+	r.Ask = measure.Ask{Name: c.group.Name + "/" + r.Name, Measures: c.measures(s), Interval: r.Timing.Interval, Expect: s.expect}
 	own, severity := c.static(s.Labels)
 	r.Labels = maps.Clone(c.labels)
 	maps.Copy(r.Labels, own)
@@ -81,7 +83,7 @@ func (c *compiler) rule(s *ruleSpec) *Rule {
 	r.env = makeEnv(r.Ask.Measures, labelNames(r.Ask.By, r.Labels))
 	c.levels(s, r, cmp.Or(severity, c.severity))
 	r.Recover = c.condition(s.RecoverExpr, r)
-	c.annotations(s, r)
+	r.Annotations = c.texts(s.Annotations, r)
 	if len(c.errs) == before { // what did not compile names nothing and cannot be planned
 		c.unused(s, r)
 	}
@@ -112,7 +114,7 @@ func (c *compiler) levels(s *ruleSpec, r *Rule, severity string) {
 		c.fail(s.Expr.Pos, "the rule has no severity", "add labels: {severity: page}, or ticket or info")
 	}
 	if p := c.condition(s.Expr, r); p != nil {
-		r.Levels = append(r.Levels, Level{severity, p})
+		r.Levels = append(r.Levels, Level{Severity: severity, When: p})
 	}
 	seen := map[string]bool{}
 	for _, l := range s.Levels {
@@ -122,9 +124,24 @@ func (c *compiler) levels(s *ruleSpec, r *Rule, severity string) {
 		}
 		seen[l.Severity.Value] = true
 		if p := c.condition(l.Expr, r); p != nil {
-			r.Levels = append(r.Levels, Level{l.Severity.Value, p})
+			r.Levels = append(r.Levels, c.level(&l, r, p))
 		}
 	}
+}
+
+// level is a level with what an SLO says of it.
+func (c *compiler) level(l *levelSpec, r *Rule, when *source.Program) Level {
+	labels, _ := c.static(l.labels)
+	if at, ok := l.labels.Get(severityLabel); ok {
+		c.fail(at.Pos, "the severity of a page is page, of a ticket ticket", "remove it")
+	}
+	for name := range labels {
+		if slices.Contains(r.Ask.By, name) || r.Labels[name] != "" {
+			at, _ := l.labels.Get(name)
+			c.fail(at.Pos, fmt.Sprintf("the alert has a label %q already", name), "rename it")
+		}
+	}
+	return Level{Severity: l.Severity.Value, When: when, Labels: labels, Annotations: c.texts(l.annotations, r)}
 }
 
 const severityLabel = "severity"
@@ -155,19 +172,20 @@ func (c *compiler) static(m source.Map[source.At[string]]) (labels leadline.Labe
 	return labels, severity
 }
 
-func (c *compiler) annotations(s *ruleSpec, r *Rule) {
+func (c *compiler) texts(annotations source.Map[source.Passage], r *Rule) (out []Annotation) {
 	labels, values := leadline.Labels{}, map[string]float64{}
 	for _, l := range r.Ask.By {
 		labels[l] = "x"
 	}
-	for _, m := range r.Ask.Measures {
-		values[m.Name] = 1
+	for _, name := range r.valueNames() {
+		values[name] = 1
 	}
 	data := r.texts(c.group.Name, SeverityPage, labels, values)
-	for _, e := range s.Annotations {
+	for _, e := range annotations {
 		a, errs := compileAnnotation(e.Name.Value, e.Value, data)
 		if c.add(errs) {
-			r.Annotations = append(r.Annotations, a)
+			out = append(out, a)
 		}
 	}
+	return out
 }

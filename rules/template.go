@@ -29,6 +29,7 @@ type texts struct {
 	Group, Rule, Severity string
 	Labels                map[string]string  // the instance's and the rule's
 	Values                map[string]float64 // every measure, NaN where there is no value
+	Budget                string             // how an SLO's budget burns, in words
 }
 
 // functions of the templates. The formats say "no value" for NaN; the comparisons take the place of the built-in ones,
@@ -90,12 +91,15 @@ func (r *Rule) texts(group, severity string, labels leadline.Labels, values map[
 		d.Labels = map[string]string{}
 	}
 	maps.Copy(d.Labels, labels)
-	for _, m := range r.Ask.Measures {
-		v, ok := values[m.Name]
+	for _, name := range r.valueNames() {
+		v, ok := values[name]
 		if !ok {
 			v = math.NaN()
 		}
-		d.Values[m.Name] = v
+		d.Values[name] = v
+	}
+	if r.Objective != nil {
+		d.Budget = r.Objective.Words(values)
 	}
 	return d
 }
@@ -152,6 +156,9 @@ func (c *fieldChecker) fail(n parse.Node, what, do string) {
 
 func (c *fieldChecker) field(n *parse.FieldNode) {
 	known := []string{"Group", "Labels", "Rule", "Severity", "Values"}
+	if c.data.Budget != "" {
+		known = append(known, "Budget")
+	}
 	if !slices.Contains(known, n.Ident[0]) {
 		c.fail(n, "unknown field ."+n.Ident[0], source.Suggest(n.Ident[0], known))
 		return

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"time"
 
 	"leadline"
 	"leadline/rules/measure"
@@ -42,6 +43,40 @@ func makeEnv(measures []measure.Measure, labels []string) reflect.Type {
 // labelNames are the labels that a rule's instances have: those of by and the static ones.
 func labelNames(by []string, static leadline.Labels) []string {
 	return append(slices.Clone(by), slices.Sorted(maps.Keys(static))...)
+}
+
+// finite are the values that there are, by name. Those of an objective have its burn rates and what is left of its budget.
+func (r *Rule) finite(values []float64) map[string]float64 {
+	out := make(map[string]float64, len(values))
+	for i, v := range values {
+		if defined(v) {
+			out[r.Ask.Measures[i].Name] = v
+		}
+	}
+	if r.Objective != nil {
+		maps.Copy(out, r.Objective.Values(out))
+	}
+	return out
+}
+
+// valueNames are the names that finite may have.
+func (r *Rule) valueNames() []string {
+	var out []string
+	for _, m := range r.Ask.Measures {
+		out = append(out, m.Name)
+	}
+	if r.Objective != nil {
+		out = append(out, r.Objective.Names()...)
+	}
+	return out
+}
+
+// window is the time that a transition is about.
+func (r *Rule) window() time.Duration {
+	if r.Objective != nil {
+		return r.Objective.Pairs[0].Long
+	}
+	return r.Ask.Longest()
 }
 
 func defined(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

@@ -3,6 +3,7 @@ package rules
 import (
 	"time"
 
+	"leadline/rules/budget"
 	"leadline/source"
 )
 
@@ -41,11 +42,17 @@ type ruleSpec struct {
 	NoData        noDataSpec                    `yaml:"no_data"`
 	Labels        source.Map[source.At[string]] `yaml:"labels"`
 	Annotations   source.Map[source.Passage]    `yaml:"annotations"`
+
+	objective *budget.Objective // of a SLO's burn rule
+	expect    time.Duration     // Ask.Expect
 }
 
 type levelSpec struct {
 	Severity source.At[string] `yaml:"severity,required"`
 	Expr     source.Expr       `yaml:"expr,required"`
+
+	labels      source.Map[source.At[string]] // of a SLO's page or ticket
+	annotations source.Map[source.Passage]
 }
 
 type noDataSpec struct {
@@ -60,6 +67,8 @@ type measureSpec struct {
 	Ratio    ratioSpec          `yaml:"ratio"`
 	Where    source.Expr        `yaml:"where"`
 	Window   source.Duration    `yaml:"window,required"`
+
+	begin func(end time.Time) time.Time // Measure.Begin
 }
 
 type ratioSpec struct {

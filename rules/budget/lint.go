@@ -3,6 +3,7 @@ package budget
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -64,7 +65,11 @@ func (o *Objective) Lint(in Setting) []Problem {
 				fmt.Sprintf("remove the pair, or raise the objective above %s %%", number(math.Ceil(highest*100)/100)))
 			continue
 		}
-		out = append(out, o.few(i, p, ratio, in.Usual)...)
+		for _, x := range o.few(i, p, ratio, in.Usual) {
+			if !slices.ContainsFunc(out, func(y Problem) bool { return y.Field == x.Field }) { // of the most urgent pair
+				out = append(out, x)
+			}
+		}
 	}
 	return out
 }

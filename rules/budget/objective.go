@@ -41,8 +41,13 @@ func (t Target) Share() float64 { return float64(t) / whole }
 // Allowed is the share that may be bad, 1 − T.
 func (t Target) Allowed() float64 { return float64(whole-t) / whole }
 
-// Limit is the share of bad events on a pair's windows above which it fires.
-func (o *Objective) Limit(p Pair) float64 { return p.Factor(o.Period.Length) * o.Target.Allowed() }
+// Limit is the share of bad events on a pair's windows above which it fires, to twelve digits: 14.4 × 1 % is 0.144 and
+// not 0.14400000000000002.
+func (o *Objective) Limit(p Pair) float64 {
+	limit := p.Factor(o.Period.Length) * o.Target.Allowed()
+	unit := math.Pow(10, 11-math.Floor(math.Log10(limit)))
+	return math.Round(limit*unit) / unit
+}
 
 // Fires reports whether both windows burn above the factor, leaving out how many events there must be.
 func (o *Objective) Fires(p Pair, long, short Count) bool {
@@ -130,6 +135,15 @@ func (o *Objective) Values(counters map[string]float64) map[string]float64 {
 	}
 	if l := o.Target.Left(period(counters)); !math.IsNaN(l) {
 		out[Left] = l
+	}
+	return out
+}
+
+// Names are the names that Values may have.
+func (o *Objective) Names() []string {
+	out := []string{Left}
+	for _, w := range o.Windows() {
+		out = append(out, BurnOver(w))
 	}
 	return out
 }

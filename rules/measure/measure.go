@@ -11,6 +11,7 @@ type Measure struct {
 	Name     string
 	Source   Source
 	Window   time.Duration
+	Begin    func(end time.Time) time.Time // nil: the window begins Window before its end; else then, at most Window before
 	Kind     Kind
 	Level    float64   // Quantile: 0.95 for P95
 	Of       string    // Quantile: the field

@@ -21,7 +21,8 @@ type plan struct {
 	By     []string
 
 	params map[string]any
-	spans  []time.Duration // the windows, longest first
+	spans  []time.Duration                 // the windows, longest first
+	begins []func(end time.Time) time.Time // of the windows that begin elsewhere, as begin_0, …
 	cells  []cell
 }
 
@@ -83,6 +84,10 @@ func (p *plan) aggregate(m Measure, where Predicate) string {
 	if where.SQL != "" {
 		conditions = append(conditions, where.SQL)
 	}
+	if m.Begin != nil {
+		conditions = append(conditions, "stored_at >= "+micros(fmt.Sprintf("begin_%d", len(p.begins))))
+		p.begins = append(p.begins, m.Begin)
+	}
 	if m.Window < p.spans[0] {
 		conditions = append(conditions, "stored_at >= "+micros(p.since(m.Window)))
 	}
@@ -119,6 +124,9 @@ func (p *plan) query(name string, to time.Time, timeout time.Duration) leadline.
 	params["to"] = to.UnixMicro()
 	for _, w := range p.spans {
 		params[p.since(w)] = to.Add(-w).UnixMicro()
+	}
+	for i, begin := range p.begins {
+		params[fmt.Sprintf("begin_%d", i)] = begin(to).UnixMicro()
 	}
 	return leadline.Query{Name: name, SQL: p.SQL, Params: params, Timeout: timeout}
 }

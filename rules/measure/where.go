@@ -136,3 +136,21 @@ func number(n ast.Node) (float64, bool) {
 
 // merge copies the parameters of a predicate into those of a query.
 func (p Predicate) merge(into map[string]any) { maps.Copy(into, p.Params) }
+
+// Fields are the fields that the predicate looks at.
+func (p Predicate) Fields() []string {
+	var f fields
+	if p.Tree != nil {
+		ast.Walk(&p.Tree, &f)
+	}
+	return f
+}
+
+type fields []string
+
+// Visit is called for every node.
+func (f *fields) Visit(n *ast.Node) {
+	if i, ok := (*n).(*ast.IdentifierNode); ok {
+		*f = append(*f, i.Value)
+	}
+}
