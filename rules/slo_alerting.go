@@ -77,9 +77,13 @@ func (s *slo) fires(severity string) string {
 	return strings.Join(pairs, "\nor ")
 }
 
-// recovered is true when no pair is in question any more. Either its long window burns at less than half the factor, or
-// the short one below the factor, on as many events as make min_samples of the long one. Without any event neither can be
-// told, so that nothing resolves because traffic stopped.
+// settled is the share of a factor below which a long window does not burn any more. The rest is the band in which an
+// alert that fires stays: a long window that swings around the factor must not resolve it again and again.
+const settled = 0.9
+
+// recovered is true when no pair is in question any more. Either its long window has settled, or the short one burns
+// below the factor, on as many events as make min_samples of the long one. Without any event neither can be told, so that
+// nothing resolves because traffic stopped.
 func (s *slo) recovered() string {
 	var pairs []string
 	for _, p := range s.objective.Pairs {
@@ -87,7 +91,7 @@ func (s *slo) recovered() string {
 		long, short := budget.TotalOver(p.Long), budget.TotalOver(p.Short)
 		share := math.Ceil(s.objective.MinTotal * float64(p.Short) / float64(p.Long))
 		pairs = append(pairs, fmt.Sprintf("(%s > 0 and %s <= %s * %s or %s >= %s and %s <= %s * %s)",
-			long, budget.BadOver(p.Long), literal(limit/2), long, short, literal(share), budget.BadOver(p.Short), literal(limit), short))
+			long, budget.BadOver(p.Long), literal(limit*settled), long, short, literal(share), budget.BadOver(p.Short), literal(limit), short))
 	}
 	return strings.Join(pairs, "\nand ")
 }
