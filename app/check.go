@@ -17,7 +17,7 @@ import (
 
 // Checked counts what Check looked at.
 type Checked struct {
-	Configs, Groups, Schedules, Qualify, Types int
+	Configs, Groups, SLOs, Schedules, Qualify, Types int
 }
 
 func (c Checked) String() string {
@@ -28,6 +28,7 @@ func (c Checked) String() string {
 	}{
 		{c.Configs, "configuration", "configurations"},
 		{c.Groups, "rule group", "rule groups"},
+		{c.SLOs, "SLO", "SLOs"},
 		{c.Schedules, "schedule", "schedules"},
 		{c.Qualify, "file of qualify rules", "files of qualify rules"},
 		{c.Types, "event type with schemas", "event types with schemas"},
@@ -45,7 +46,7 @@ func (c Checked) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// Check reads files and folders and finds every mistake in them: configurations (YAML without a kind), RuleGroup,
+// Check reads files and folders and finds every mistake in them: configurations (YAML without a kind), RuleGroup, SLO,
 // Schedule and Qualify documents, and folders of event schemas (<event.type>/<major>.json).
 func Check(paths []string) (Checked, source.Errors, error) {
 	c := &checker{}
@@ -126,6 +127,10 @@ func (c *checker) document(path string, data []byte, d source.Document) {
 		g, errs := rules.Parse(d)
 		c.groups, c.errs = append(c.groups, g), append(c.errs, errs...)
 		c.Groups++
+	case rules.KindSLO:
+		g, errs := rules.ParseSLO(d)
+		c.groups, c.errs = append(c.groups, g), append(c.errs, errs...)
+		c.SLOs++
 	case oncall.KindSchedule:
 		c.schedules = append(c.schedules, d)
 	case ingest.KindQualify:

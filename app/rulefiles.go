@@ -49,6 +49,9 @@ func readRules(paths []At) (set ruleSet, err error) {
 		case rules.Kind:
 			g, e := rules.Parse(d)
 			set.Groups, errs = append(set.Groups, g), append(errs, e...)
+		case rules.KindSLO:
+			g, e := rules.ParseSLO(d)
+			set.Groups, errs = append(set.Groups, g), append(errs, e...)
 		default:
 			errs = append(errs, unknownKind(d))
 		}
@@ -57,7 +60,7 @@ func readRules(paths []At) (set ruleSet, err error) {
 }
 
 // kinds are the documents that `check` knows.
-var kinds = []string{rules.Kind, oncall.KindSchedule, ingest.KindQualify}
+var kinds = []string{rules.Kind, rules.KindSLO, oncall.KindSchedule, ingest.KindQualify}
 
 func unknownKind(d source.Document) *source.Error {
 	at := d.Kind.Pos

@@ -143,3 +143,75 @@ func TestSLOMistakes(t *testing.T) {
 		golden.Bytes(t, []byte(all.Error()+"\n"), "slo/"+filepath.Base(file)+".golden")
 	}
 }
+
+func TestSLOExamples(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../examples/slo/*.yaml")
+	if err != nil || len(files) < 3 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	var groups []*Group
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		docs, err := source.Documents(file, data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range docs {
+			g, errs := ParseSLO(d)
+			if len(errs) > 0 {
+				t.Fatal(errs)
+			}
+			groups = append(groups, g)
+			for _, r := range g.Rules {
+				for _, l := range r.Levels {
+					if !hasAnnotation(&Rule{Annotations: r.explanations(l.Severity)}, "action") {
+						t.Errorf("%s does not say what to do about a %s", r.Name, l.Severity)
+					}
+				}
+			}
+		}
+	}
+	if errs := Check(groups); len(errs) > 0 {
+		t.Error(errs)
+	}
+}
+
+// FuzzSLO wants no panic, and rules that hold together from every text that is taken.
+func FuzzSLO(f *testing.F) {
+	for _, spec := range []string{
+		burnt,
+		"  objective: 99.9\n  period: {calendar: 1Q, timeZone: Asia/Kolkata}\n  sli: {events: {of: span, bad: 'status != \"ok\"'}}\n",
+		"  objective: 50\n  period: {campaign: 100m}\n  by: [campaign]\n  sli: {latency: {of: span.wait_ms, threshold: 1e-9}}\n",
+		"  objective: 95\n  period: 1d\n  sli: {latency: {of: event.e2e_ms, threshold: 1}}\n  alerting: {windows: [{severity: page, budget: 100, long: 3h, short: 1ms}]}\n",
+	} {
+		f.Add(spec)
+	}
+	f.Fuzz(func(t *testing.T, spec string) {
+		docs, err := source.Documents("slo.yaml", []byte(sloHead+spec))
+		if err != nil || len(docs) != 1 {
+			return
+		}
+		g, errs := ParseSLO(docs[0])
+		if len(errs) > 0 {
+			return
+		}
+		if len(g.Rules) == 0 || g.Interval <= 0 {
+			t.Fatalf("no mistake and no rules: %+v", g)
+		}
+		for _, r := range g.Rules {
+			if len(r.Levels) == 0 || len(r.Ask.Measures) == 0 || r.Timing.Interval != g.Interval {
+				t.Fatalf("rule %+v", r)
+			}
+			x := r.texts(g.Name, SeverityPage, nil, nil)
+			for _, a := range r.Annotations {
+				if _, err := a.render(x); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	})
+}
