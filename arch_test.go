@@ -15,7 +15,7 @@ var layers = [][]string{
 	{"leadline/store", "leadline/state", "leadline/lineage"},
 	{"leadline/rules/measure", "leadline/rules/budget", "leadline/rules/foreign"},
 	{"leadline/ingest", "leadline/rules", "leadline/oncall", "leadline/notify/telegram"},
-	{"leadline/server", "leadline/metrics"},
+	{"leadline/server", "leadline/metrics", "leadline/rules/ruletest"},
 	{"leadline/demo/phone"},
 	{"leadline/app", "leadline/demo"},
 	{"leadline/cmd/leadline", "leadline/bench"},

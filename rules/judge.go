@@ -219,14 +219,5 @@ func (v *verdict) troubles(known *recollection) {
 // explain adds what only the rule knows: its labels, window and texts.
 func (v *verdict) explain(t *leadline.Transition) {
 	t.RuleLabels, t.Window = v.rule.labelled(t.Severity), v.rule.window()
-	annotations := v.rule.explanations(t.Severity)
-	t.Annotations = make(map[string]string, len(annotations))
-	data := v.rule.texts(v.group.Name, t.Severity, t.Labels, t.Values)
-	for _, a := range annotations {
-		text, err := a.render(data)
-		if err != nil {
-			text = "(" + templateError(err) + ")"
-		}
-		t.Annotations[a.Name] = text
-	}
+	t.Annotations = v.rule.Texts(v.group.Name, t.Severity, t.Labels, t.Values)
 }

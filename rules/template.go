@@ -84,6 +84,21 @@ func (a *Annotation) render(data texts) (string, error) {
 	return s, nil
 }
 
+// Texts are the annotations as they read for an instance. A template that fails says so in its place.
+func (r *Rule) Texts(group, severity string, labels leadline.Labels, values map[string]float64) map[string]string {
+	annotations := r.explanations(severity)
+	out := make(map[string]string, len(annotations))
+	data := r.texts(group, severity, labels, values)
+	for _, a := range annotations {
+		text, err := a.render(data)
+		if err != nil {
+			text = "(" + templateError(err) + ")"
+		}
+		out[a.Name] = text
+	}
+	return out
+}
+
 // texts are the data of an instance.
 func (r *Rule) texts(group, severity string, labels leadline.Labels, values map[string]float64) texts {
 	d := texts{Group: group, Rule: r.Name, Severity: severity, Labels: maps.Clone(map[string]string(r.Labels)), Values: map[string]float64{}}
