@@ -2,7 +2,6 @@ package app
 
 import (
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,13 +10,14 @@ import (
 	"leadline/ingest"
 	"leadline/oncall"
 	"leadline/rules"
+	"leadline/rules/ruletest"
 	"leadline/schema"
 	"leadline/source"
 )
 
 // Checked counts what Check looked at.
 type Checked struct {
-	Configs, Groups, SLOs, Schedules, Qualify, Types int
+	Configs, Groups, SLOs, Tests, Schedules, Qualify, Types int
 }
 
 func (c Checked) String() string {
@@ -29,6 +29,7 @@ func (c Checked) String() string {
 		{c.Configs, "configuration", "configurations"},
 		{c.Groups, "rule group", "rule groups"},
 		{c.SLOs, "SLO", "SLOs"},
+		{c.Tests, "rule test", "rule tests"},
 		{c.Schedules, "schedule", "schedules"},
 		{c.Qualify, "file of qualify rules", "files of qualify rules"},
 		{c.Types, "event type with schemas", "event types with schemas"},
@@ -47,12 +48,18 @@ func (c Checked) String() string {
 }
 
 // Check reads files and folders and finds every mistake in them: configurations (YAML without a kind), RuleGroup, SLO,
-// Schedule and Qualify documents, and folders of event schemas (<event.type>/<major>.json).
+// RuleTest, Schedule and Qualify documents, and folders of event schemas (<event.type>/<major>.json).
 func Check(paths []string) (Checked, source.Errors, error) {
-	c := &checker{}
+	c := &checker{rules: &rulesByFile{}}
 	for _, p := range paths {
-		if err := c.path(filepath.Clean(p)); err != nil {
-			return c.Checked, nil, err
+		files, err := filesUnder(p)
+		if err != nil {
+			return c.Checked, nil, fmt.Errorf("check: %w", err)
+		}
+		for _, f := range files {
+			if err := c.file(f); err != nil {
+				return c.Checked, nil, err
+			}
 		}
 	}
 	for _, root := range slices.Compact(slices.Sorted(slices.Values(c.schemaRoots))) {
@@ -66,6 +73,10 @@ func Check(paths []string) (Checked, source.Errors, error) {
 	c.Schedules = len(schedules)
 	c.errs = append(c.errs, errs...)
 	c.errs = append(c.errs, rules.Check(c.groups)...)
+	for _, d := range c.tests {
+		_, errs := ruletest.Parse(d, c.rules.near(d))
+		c.errs = append(c.errs, errs...)
+	}
 	return c.Checked, c.errs.Sorted(), nil
 }
 
@@ -74,28 +85,9 @@ type checker struct {
 	errs        source.Errors
 	groups      []*rules.Group
 	schedules   []source.Document
+	tests       []source.Document
+	rules       *rulesByFile // that the tests name
 	schemaRoots []string
-}
-
-func (c *checker) path(path string) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return fmt.Errorf("check: %w", err)
-	}
-	if !info.IsDir() {
-		return c.file(path)
-	}
-	return filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case d.IsDir() && p != path && (strings.HasPrefix(d.Name(), ".") || d.Name() == "node_modules"):
-			return fs.SkipDir
-		case d.IsDir():
-			return nil
-		}
-		return c.file(p)
-	})
 }
 
 func (c *checker) file(path string) error {
@@ -131,6 +123,9 @@ func (c *checker) document(path string, data []byte, d source.Document) {
 		g, errs := rules.ParseSLO(d)
 		c.groups, c.errs = append(c.groups, g), append(c.errs, errs...)
 		c.SLOs++
+	case ruletest.Kind:
+		c.tests = append(c.tests, d)
+		c.Tests++
 	case oncall.KindSchedule:
 		c.schedules = append(c.schedules, d)
 	case ingest.KindQualify:

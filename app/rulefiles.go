@@ -12,6 +12,7 @@ import (
 	"leadline/ingest"
 	"leadline/oncall"
 	"leadline/rules"
+	"leadline/rules/ruletest"
 	"leadline/source"
 )
 
@@ -45,7 +46,7 @@ func readRules(paths []At) (set ruleSet, err error) {
 	set.Schedules, errs = schedules, append(errs, e...)
 	for _, d := range docs {
 		switch d.Kind.Value {
-		case oncall.KindSchedule:
+		case oncall.KindSchedule, ruletest.Kind:
 		case rules.Kind:
 			g, e := rules.Parse(d)
 			set.Groups, errs = append(set.Groups, g), append(errs, e...)
@@ -60,7 +61,7 @@ func readRules(paths []At) (set ruleSet, err error) {
 }
 
 // kinds are the documents that `check` knows.
-var kinds = []string{rules.Kind, rules.KindSLO, oncall.KindSchedule, ingest.KindQualify}
+var kinds = []string{rules.Kind, rules.KindSLO, ruletest.Kind, oncall.KindSchedule, ingest.KindQualify}
 
 func unknownKind(d source.Document) *source.Error {
 	at := d.Kind.Pos
