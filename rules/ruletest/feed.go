@@ -72,10 +72,10 @@ func (b *binder) series(s *seriesSpec, t *test) {
 			b.fail(s.Measure.Pos, fmt.Sprintf("%s has measure %s twice", title(a, labels), s.Measure.Value), "remove one")
 			continue
 		}
-		if len(errs) == 0 {
-			b.past(s, a, i, past)
+		f.values[i] = values
+		if past != nil && len(errs) == 0 {
+			f.past[i] = b.past(s, a, i, past)
 		}
-		f.values[i], f.past[i] = values, past
 		if values == nil {
 			f.values[i] = []sample{}
 		}
@@ -98,8 +98,8 @@ func (t *test) feed(a Alert, labels leadline.Labels, at source.Pos) *feed {
 	return f
 }
 
-// parsePast reads the earlier windows of a baseline: one value a season, the newest first. They are the same at every
-// slot of the test.
+// parsePast reads the earlier windows of a baseline: one value a season, the newest first, or one for all of them. They
+// are the same at every slot of the test.
 func parsePast(p source.Passage) ([]float64, source.Errors) {
 	if p.IsZero() {
 		return nil, nil
@@ -116,15 +116,17 @@ func parsePast(p source.Passage) ([]float64, source.Errors) {
 	return out, errs
 }
 
-func (b *binder) past(s *seriesSpec, a Alert, measure int, past []float64) {
-	base := a.Rule.Ask.Measures[measure].Baseline
-	switch {
-	case past == nil:
+// past is what a measure's baseline gets to see.
+func (b *binder) past(s *seriesSpec, a Alert, measure int, past []float64) []float64 {
+	switch base := a.Rule.Ask.Measures[measure].Baseline; {
 	case base == nil:
 		b.fail(s.Past.Pos, fmt.Sprintf("measure %s has no baseline", s.Measure.Value), "remove past")
 	case len(past) > base.Periods:
 		b.fail(s.Past.Pos, fmt.Sprintf("%d seasons, the baseline of %s looks back %d", len(past), s.Measure.Value, base.Periods), "write one value a season")
+	case len(past) == 1:
+		return slices.Repeat(past, base.Periods)
 	}
+	return past
 }
 
 // useless reports a series that none of the test's alerts has.

@@ -168,13 +168,19 @@ func (f *feed) row(slot int) (measure.Row, bool, error) {
 	return row, there, nil
 }
 
-// seasons are earlier windows of which a baseline says v, where now is v as well for a robust z: their median is 0 and
-// 1.4826 times their median deviation is 1.
+// seasons are earlier windows of which a baseline says v. For a robust z, v stands for now too: the median of the seasons
+// is 0, and 1.4826 times their median deviation is 1.
 func seasons(b *measure.Baseline, v float64) []float64 {
+	out := slices.Repeat([]float64{v}, b.Periods)
 	if b.Stat == measure.RobustZ {
-		return []float64{-1 / 1.4826, 1 / 1.4826}
+		for i := range out {
+			out[i] = [...]float64{-1 / 1.4826, 1 / 1.4826}[i%2]
+		}
+		if len(out)%2 == 1 {
+			out[len(out)-1] = 0
+		}
 	}
-	return []float64{v}
+	return out
 }
 
 // at is a measure's sample: none before the series and behind it.
