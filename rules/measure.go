@@ -14,7 +14,7 @@ func (c *compiler) measures(s *ruleSpec) []measure.Measure {
 	if len(s.Measure) == 0 && !s.Alert.Pos.IsZero() {
 		c.fail(s.Pos, "the rule measures nothing", "add measure: {n: {count: event, window: 5m}}")
 	}
-	for i, e := range s.Measure {
+	for _, e := range s.Measure {
 		switch name := e.Name.Value; {
 		case slices.Contains(reserved, name):
 			c.fail(e.Name.Pos, fmt.Sprintf("the name %s is taken by the expression language", name), "rename the measure")
@@ -23,14 +23,14 @@ func (c *compiler) measures(s *ruleSpec) []measure.Measure {
 			c.fail(e.Name.Pos, fmt.Sprintf("%q is not a name", name), "use letters, digits and _, such as p95")
 			continue
 		}
-		m := c.measure(&e.Value, fmt.Sprintf("m%d_", i))
+		m := c.measure(&e.Value)
 		m.Name = e.Name.Value
 		out = append(out, m)
 	}
 	return out
 }
 
-func (c *compiler) measure(s *measureSpec, prefix string) measure.Measure {
+func (c *compiler) measure(s *measureSpec) measure.Measure {
 	m := measure.Measure{Window: s.Window.Value, Begin: s.begin}
 	c.window(s.Window)
 	given := 0
@@ -48,18 +48,18 @@ func (c *compiler) measure(s *measureSpec, prefix string) measure.Measure {
 	}
 	switch {
 	case !s.Quantile.Pos.IsZero():
-		c.quantile(s, &m, prefix)
+		c.quantile(s, &m)
 	case !s.Count.Pos.IsZero():
 		m.Kind = measure.Count
 		m.Source = c.source(s.Count)
-		m.Where = c.where(s.Where, m.Source, prefix)
+		m.Where = c.where(s.Where, m.Source)
 	default:
-		c.ratio(s, &m, prefix)
+		c.ratio(s, &m)
 	}
 	return m
 }
 
-func (c *compiler) quantile(s *measureSpec, m *measure.Measure, prefix string) {
+func (c *compiler) quantile(s *measureSpec, m *measure.Measure) {
 	m.Kind, m.Level = measure.Quantile, s.Quantile.Value
 	if !(m.Level > 0 && m.Level < 1) {
 		c.fail(s.Quantile.Pos, fmt.Sprintf("quantile %v is not between 0 and 1", s.Quantile.Value), "write P95 as 0.95")
@@ -81,10 +81,10 @@ func (c *compiler) quantile(s *measureSpec, m *measure.Measure, prefix string) {
 		m.Source = ""
 		return
 	}
-	m.Where = c.where(s.Where, m.Source, prefix)
+	m.Where = c.where(s.Where, m.Source)
 }
 
-func (c *compiler) ratio(s *measureSpec, m *measure.Measure, prefix string) {
+func (c *compiler) ratio(s *measureSpec, m *measure.Measure) {
 	m.Kind = measure.Ratio
 	if s.Ratio.Num.Count.Pos.IsZero() || s.Ratio.Den.Count.Pos.IsZero() {
 		return // reported as missing
@@ -97,8 +97,8 @@ func (c *compiler) ratio(s *measureSpec, m *measure.Measure, prefix string) {
 	if den != m.Source && den != "" && m.Source != "" {
 		c.fail(s.Ratio.Den.Count.Pos, "num and den count different things", "count spans or events in both")
 	}
-	m.Where = c.where(s.Ratio.Num.Where, m.Source, prefix+"n")
-	m.Den = c.where(s.Ratio.Den.Where, den, prefix+"d")
+	m.Where = c.where(s.Ratio.Num.Where, m.Source)
+	m.Den = c.where(s.Ratio.Den.Where, den)
 }
 
 // source is "" where the name is wrong; what hangs on it is not looked at then.
@@ -110,11 +110,11 @@ func (c *compiler) source(s source.At[string]) measure.Source {
 	return measure.Source(s.Value)
 }
 
-func (c *compiler) where(e source.Expr, from measure.Source, prefix string) measure.Predicate {
+func (c *compiler) where(e source.Expr, from measure.Source) measure.Predicate {
 	if from == "" {
 		return measure.Predicate{}
 	}
-	p, errs := measure.Where(e, from, prefix)
+	p, errs := measure.Where(e, from)
 	c.add(errs)
 	return p
 }

@@ -161,7 +161,7 @@ func (s *slo) indicator() {
 		s.latency(l)
 	default:
 		from := s.source(e.Of)
-		total, bad := s.where(e.Total, from, ""), s.where(e.Bad, from, "")
+		total, bad := s.where(e.Total, from), s.where(e.Bad, from)
 		if from != "" && len(s.errs) == 0 {
 			s.sli = sli{of: e.Of, total: e.Total, bad: both(e.Total, e.Bad.Text, e.Bad.Pos)}
 			s.sli.rollup = s.rolled(total) && s.rolled(bad)
@@ -185,7 +185,7 @@ func (s *slo) latency(l latencySpec) {
 	if !(l.Threshold.Value > 0) {
 		s.fail(l.Threshold.Pos, "the threshold is not above 0", "give milliseconds")
 	}
-	where := s.where(l.Where, from, "")
+	where := s.where(l.Where, from)
 	if len(s.errs) > 0 {
 		return
 	}

@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"cmp"
 	"time"
 
 	"leadline"
@@ -14,7 +15,7 @@ type Measure struct {
 	Begin    func(end time.Time) time.Time // nil: the window begins Window before its end; else then, at most Window before
 	Kind     Kind
 	Level    float64   // Quantile: 0.95 for P95
-	Of       string    // Quantile: the field
+	Of       string    // Quantile: the field; Schema: UnknownFields or Rejected
 	Where    Predicate // of what is counted; Ratio: of the numerator
 	Den      Predicate // Ratio: of the denominator
 	Baseline *Baseline // nil: the window alone
@@ -29,6 +30,12 @@ const (
 	Count                // 0 without rows
 	Ratio                // NaN where the denominator is 0
 	Age                  // milliseconds from the newest row to the end of the window; NaN without rows
+)
+
+// What is counted of the source Schema. A ratio is of that to all items.
+const (
+	UnknownFields = "unknown_fields" // items with a field that nobody declared, whether taken or not
+	Rejected      = "rejected"       // items whose fields were missing, wrong or too many
 )
 
 // Baseline compares a window with the same window of earlier seasons.
@@ -65,13 +72,18 @@ type Ask struct {
 	Custom   *Custom       // instead of what the measures say; then there is one Measure, named value
 }
 
-// Longest is the longest window of the measures.
+// Longest is the longest window of the measures. That of an age only says how far back to look; it counts where there is
+// nothing else, and then as an hour at most.
 func (a *Ask) Longest() time.Duration {
-	var w time.Duration
-	for _, m := range a.Measures {
-		w = max(w, m.Window)
+	var w, age time.Duration
+	for i := range a.Measures {
+		if m := &a.Measures[i]; m.Kind == Age {
+			age = max(age, min(m.Window, time.Hour))
+		} else {
+			w = max(w, m.Window)
+		}
 	}
-	return w
+	return cmp.Or(w, age)
 }
 
 // Row is one series and its values. Rows of different asks may share Labels and Key: nobody changes them.

@@ -20,7 +20,7 @@ type plan struct {
 	SQL    string
 	By     []string
 
-	params map[string]any
+	params params
 	spans  []time.Duration                 // the windows, longest first
 	begins []func(end time.Time) time.Time // of the windows that begin elsewhere, as begin_0, …
 	cells  []cell
@@ -46,7 +46,7 @@ func makePlans(measures []Measure, by []string) []plan {
 }
 
 func makePlan(from Source, measures []Measure, by []string) plan {
-	p := plan{Source: from, By: by, params: map[string]any{}}
+	p := plan{Source: from, By: by, params: params{}}
 	for _, m := range measures {
 		if m.Source == from && !slices.Contains(p.spans, m.Window) {
 			p.spans = append(p.spans, m.Window)
@@ -79,10 +79,9 @@ func makePlan(from Source, measures []Measure, by []string) plan {
 
 // aggregate is the SQL of one column. quantileTDigest errs by at most 0.4 %; quantile(), the reservoir, by 8 %.
 func (p *plan) aggregate(m Measure, where Predicate) string {
-	where.merge(p.params)
 	var conditions []string
-	if where.SQL != "" {
-		conditions = append(conditions, where.SQL)
+	if sql := where.sql(m.Source, p.params); sql != "" {
+		conditions = append(conditions, sql)
 	}
 	if m.Begin != nil {
 		conditions = append(conditions, "stored_at >= "+micros(fmt.Sprintf("begin_%d", len(p.begins))))

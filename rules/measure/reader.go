@@ -131,10 +131,3 @@ func cellNames(cells []cell) []string {
 	}
 	return out
 }
-
-func ratio(num, den float64) float64 {
-	if den == 0 {
-		return math.NaN()
-	}
-	return num / den
-}

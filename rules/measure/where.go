@@ -2,7 +2,6 @@ package measure
 
 import (
 	"fmt"
-	"maps"
 	"reflect"
 	"strconv"
 	"strings"
@@ -12,17 +11,23 @@ import (
 	"leadline/source"
 )
 
-// Predicate is a compiled `where`: SQL over the source's fields and the server-side parameters that it names. Its zero
-// value takes every row.
+// Predicate is a compiled `where`. Its zero value takes every row.
 type Predicate struct {
-	SQL    string
-	Params map[string]any
-	Tree   ast.Node // the same, type-checked; nil takes every row
+	tree   ast.Node // type-checked; nil takes every row
+	cut    cut      // the same for the rollup
+	events string   // why only the events themselves can answer it; "" where the rollup can
 }
 
-// Where turns a `where` into SQL. Every literal becomes a server-side parameter whose name begins with prefix; the
-// only words that reach the SQL are field names of the source and the operators below.
-func Where(e source.Expr, from Source, prefix string) (Predicate, source.Errors) {
+// String is the condition as it is written, "" where every row is taken.
+func (p Predicate) String() string {
+	if p.tree == nil {
+		return ""
+	}
+	return p.tree.String()
+}
+
+// Where compiles a `where`: it becomes SQL, or a cut of the rollup.
+func Where(e source.Expr, from Source) (Predicate, source.Errors) {
 	if e.IsZero() {
 		return Predicate{}, nil
 	}
@@ -31,19 +36,45 @@ func Where(e source.Expr, from Source, prefix string) (Predicate, source.Errors)
 	if len(errs) > 0 {
 		return Predicate{}, errs
 	}
-	t := &translator{expr: e, view: v, prefix: prefix, params: map[string]any{}}
-	sql := t.condition(tree)
+	t := &translator{expr: e, view: v, params: params{}}
+	t.condition(tree)
 	if len(t.errs) > 0 {
 		return Predicate{}, t.errs
 	}
-	return Predicate{SQL: sql, Params: t.params, Tree: tree}, nil
+	p := Predicate{tree: tree}
+	p.cut, p.events = makeCut(tree, v)
+	return p, nil
+}
+
+// sql is the predicate as SQL, "" where it takes every row. Every literal becomes a server-side parameter; the only words
+// that reach the SQL are field names of the source and the operators below.
+func (p Predicate) sql(from Source, into params) string {
+	if p.tree == nil {
+		return ""
+	}
+	t := &translator{view: views[from], params: into}
+	return t.condition(p.tree)
+}
+
+// params are the server-side parameters of a query.
+type params map[string]any
+
+// add names a value; the same value has one name.
+func (p params) add(value any) string {
+	for name, v := range p {
+		if v == value {
+			return name
+		}
+	}
+	name := "p" + strconv.Itoa(len(p))
+	p[name] = value
+	return name
 }
 
 type translator struct {
 	expr   source.Expr
 	view   view
-	prefix string
-	params map[string]any
+	params params
 	errs   source.Errors
 }
 
@@ -114,9 +145,7 @@ func (t *translator) oneOf(n *ast.BinaryNode) string {
 }
 
 func (t *translator) param(value any, sqlType string) string {
-	name := t.prefix + strconv.Itoa(len(t.params))
-	t.params[name] = value
-	return "{" + name + ":" + sqlType + "}"
+	return "{" + t.params.add(value) + ":" + sqlType + "}"
 }
 
 // number is the value of a numeric literal, its sign included.
@@ -134,14 +163,11 @@ func number(n ast.Node) (float64, bool) {
 	return 0, false
 }
 
-// merge copies the parameters of a predicate into those of a query.
-func (p Predicate) merge(into map[string]any) { maps.Copy(into, p.Params) }
-
 // Fields are the fields that the predicate looks at.
 func (p Predicate) Fields() []string {
 	var f fields
-	if p.Tree != nil {
-		ast.Walk(&p.Tree, &f)
+	if p.tree != nil {
+		ast.Walk(&p.tree, &f)
 	}
 	return f
 }

@@ -20,15 +20,17 @@ func FuzzWhere(f *testing.F) {
 		allowed[n] = true
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		p, errs := Where(source.Expr{Passage: source.Passage{Text: text}}, Spans, "p_")
-		if len(errs) > 0 || p.SQL == "" {
+		p, errs := Where(source.Expr{Passage: source.Passage{Text: text}}, Spans)
+		into := params{}
+		sql := p.sql(Spans, into)
+		if len(errs) > 0 || sql == "" {
 			return
 		}
-		words := strings.FieldsFunc(p.SQL, func(r rune) bool { return strings.ContainsRune(" (){}:=!<>", r) })
+		words := strings.FieldsFunc(sql, func(r rune) bool { return strings.ContainsRune(" (){}:=!<>", r) })
 		for _, w := range words {
-			_, param := p.Params[w]
+			_, param := into[w]
 			if !allowed[w] && !param {
-				t.Fatalf("%q became %q with the word %q", text, p.SQL, w)
+				t.Fatalf("%q became %q with the word %q", text, sql, w)
 			}
 		}
 	})
