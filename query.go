@@ -11,6 +11,8 @@ type Query struct {
 	SQL     string         // server-side parameters as {name:Type}
 	Params  map[string]any // string, int64, float64, time.Time or []string
 	Timeout time.Duration  // 0 means 5 s
+
+	MaxBytes int64 // that it may read; 0, and more, mean 64 GiB
 }
 
 // Table is a whole answer: small, ordered, every value a string, int64, float64, bool, time.Time or a slice of them.

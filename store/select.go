@@ -19,10 +19,11 @@ const (
 	grace         = time.Second     // for the server to say itself that the time is up
 	maxRows       = 100_000         // of an answer; more is an error
 	maxRead       = 64 << 30        // bytes that a query may read: some seconds of a fast machine
+	maxResult     = 512 << 20       // bytes of an answer
 )
 
 // Select runs one read and returns its whole answer. The query may not write, nor read what lies outside the database
-// (file, url, remote …). It is ended after its time, 100,000 rows or 64 GiB read, which are errors: half an answer is
+// (file, url, remote …). It is ended after its time, 100,000 rows, 512 MiB of answer or 64 GiB read, which are errors: half an answer is
 // never returned.
 //
 // Every value is a string, int64, float64, bool, time.Time in UTC, or a slice of them. NULL, an unsigned number above
@@ -41,7 +42,7 @@ func (d *DB) Select(ctx context.Context, q leadline.Query) (*leadline.Table, err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout+grace, fmt.Errorf("no answer within %v", timeout+grace))
 	defer cancel()
-	table, err := d.query(clickhouse.Context(ownLimit{ctx}, clickhouse.WithSettings(limits(q.Name, timeout))), q.SQL, args)
+	table, err := d.query(clickhouse.Context(ownLimit{ctx}, clickhouse.WithSettings(limits(q, timeout))), q.SQL, args)
 	if err != nil {
 		if ctx.Err() != nil {
 			err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
@@ -52,14 +53,19 @@ func (d *DB) Select(ctx context.Context, q leadline.Query) (*leadline.Table, err
 }
 
 // limits are the settings of one read. With readonly=1 the query itself can change none of them.
-func limits(name string, timeout time.Duration) clickhouse.Settings {
+func limits(q leadline.Query, timeout time.Duration) clickhouse.Settings {
+	read := int64(maxRead)
+	if q.MaxBytes > 0 {
+		read = min(read, q.MaxBytes)
+	}
 	return clickhouse.Settings{
 		"readonly":             1,
 		"max_execution_time":   strconv.FormatFloat(timeout.Seconds(), 'f', 3, 64),
-		"max_bytes_to_read":    maxRead,
+		"max_bytes_to_read":    read,
+		"max_result_bytes":     maxResult,
 		"max_result_rows":      maxRows,
 		"result_overflow_mode": "throw",
-		"log_comment":          name,
+		"log_comment":          q.Name,
 		// x / sum(y) OVER (…) fails with NOT_FOUND_COLUMN_IN_BLOCK otherwise.
 		"optimize_arithmetic_operations_in_aggregate_functions": 0,
 	}

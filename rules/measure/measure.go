@@ -19,6 +19,8 @@ type Measure struct {
 	Where    Predicate // of what is counted; Ratio: of the numerator
 	Den      Predicate // Ratio: of the denominator
 	Baseline *Baseline // nil: the window alone
+
+	fleeting bool // Window has this length at one moment only
 }
 
 // Kind says how a measure is computed.

@@ -1,131 +1,125 @@
 package measure
 
 import (
-	"fmt"
-	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
-
-	"leadline"
 )
 
-// maxSeries bounds the answer of one query: a rule with more label sets is a mistake in its `by`.
-const maxSeries = 10_000
-
-// plan is one SELECT that computes all measures of one ask over one source. It knows nothing of slots.
+// plan is what the asks of one fetch need read. It knows nothing of slots.
 type plan struct {
-	Source Source
-	SQL    string
-	By     []string
-
-	params params
-	spans  []time.Duration                 // the windows, longest first
-	begins []func(end time.Time) time.Time // of the windows that begin elsewhere, as begin_0, …
-	cells  []cell
+	asks    []*Ask
+	shapes  map[shape]map[time.Duration]demand
+	sheets  []*sheet
+	customs map[ownQuery]string // and the name of the first ask
+	sights  []sight
+	ways    map[*Ask]way
+	timeout time.Duration
 }
 
-// cell is one column of the answer.
-type cell struct {
-	column  string
-	measure int // index into the rule's measures
-	den     bool
+// way is where the answers to one ask are.
+type way struct {
+	periods [][]place // by measure: now, and the seasons before
+	sights  []sight   // expected series
 }
 
-// makePlans makes the SELECTs of a rule, one a source, in the order in which the measures name the sources.
-func makePlans(measures []Measure, by []string) []plan {
-	var plans []plan
-	for _, m := range measures {
-		if slices.ContainsFunc(plans, func(p plan) bool { return p.Source == m.Source }) {
+// place is where one number is: in the cube of a shape, or on a sheet.
+type place struct {
+	shape *shape
+	entry entry
+}
+
+// sheetKey is what jobs have in common that one SELECT over the events answers.
+type sheetKey struct {
+	source Source
+	by     string
+	offset time.Duration
+}
+
+func makePlan(asks []*Ask) *plan {
+	p := &plan{
+		asks: asks, shapes: map[shape]map[time.Duration]demand{}, customs: map[ownQuery]string{}, ways: make(map[*Ask]way, len(asks)),
+		timeout: maxQuery,
+	}
+	jobs := map[sheetKey][]job{}
+	var order []sheetKey
+	for _, a := range asks {
+		if a.Interval > 0 {
+			p.timeout = min(p.timeout, a.Interval)
+		}
+		if a.Custom != nil {
+			if _, ok := p.customs[a.own()]; !ok {
+				p.customs[a.own()] = a.Name
+			}
 			continue
 		}
-		plans = append(plans, makePlan(m.Source, measures, by))
-	}
-	return plans
-}
-
-func makePlan(from Source, measures []Measure, by []string) plan {
-	p := plan{Source: from, By: by, params: params{}}
-	for _, m := range measures {
-		if m.Source == from && !slices.Contains(p.spans, m.Window) {
-			p.spans = append(p.spans, m.Window)
+		w := way{periods: make([][]place, len(a.Measures))}
+		for i := range a.Measures {
+			m := &a.Measures[i]
+			labels, why := m.rollup(a.By)
+			for k := range m.periods() {
+				if why == "" {
+					w.periods[i] = append(w.periods[i], place{shape: p.shape(m, labels, k)})
+					continue
+				}
+				w.periods[i] = append(w.periods[i], place{}) // filled in below
+				key := sheetKey{m.Source, strings.Join(a.By, ","), m.offset(k)}
+				if jobs[key] == nil {
+					order = append(order, key)
+				}
+				jobs[key] = append(jobs[key], job{a, i, k})
+			}
 		}
-	}
-	slices.SortFunc(p.spans, func(a, b time.Duration) int { return int(b - a) })
-	columns := slices.Clone(by)
-	for i, m := range measures {
-		if m.Source != from {
-			continue
+		w.sights = sightsOf(a)
+		for _, s := range w.sights {
+			if !slices.Contains(p.sights, s) {
+				p.sights = append(p.sights, s)
+			}
 		}
-		name := "m" + strconv.Itoa(i)
-		columns = append(columns, p.aggregate(m, m.Where)+" AS "+name)
-		p.cells = append(p.cells, cell{name, i, false})
-		if m.Kind == Ratio {
-			columns = append(columns, p.aggregate(m, m.Den)+" AS "+name+"_den")
-			p.cells = append(p.cells, cell{name + "_den", i, true})
-		}
+		p.ways[a] = w
 	}
-	// The bounds on minute are what prunes the primary key; ClickHouse does not derive them from those on stored_at.
-	p.SQL = "SELECT\n    " + strings.Join(columns, ",\n    ") +
-		"\nFROM " + views[from].table +
-		"\nWHERE minute >= toStartOfMinute(" + micros("from") + ") AND minute <= toStartOfMinute(" + micros("to") + ")" +
-		"\n    AND stored_at >= " + micros("from") + " AND stored_at < " + micros("to")
-	if len(by) > 0 {
-		p.SQL += "\nGROUP BY " + strings.Join(by, ", ") + "\nLIMIT " + strconv.Itoa(maxSeries+1)
+	for _, key := range order {
+		for j, e := range makeSheets(key.source, split(key.by), key.offset, jobs[key]) {
+			p.ways[j.ask].periods[j.measure][j.period] = place{entry: e}
+			if !slices.Contains(p.sheets, e.sheet) {
+				p.sheets = append(p.sheets, e.sheet)
+			}
+		}
 	}
 	return p
 }
 
-// aggregate is the SQL of one column. quantileTDigest errs by at most 0.4 %; quantile(), the reservoir, by 8 %.
-func (p *plan) aggregate(m Measure, where Predicate) string {
-	var conditions []string
-	if sql := where.sql(m.Source, p.params); sql != "" {
-		conditions = append(conditions, sql)
+// shape notes that a measure is to be read from the rollup.
+func (p *plan) shape(m *Measure, labels []string, period int) *shape {
+	s := shape{m.Source, strings.Join(labels, ","), m.offset(period)}
+	if p.shapes[s] == nil {
+		p.shapes[s] = map[time.Duration]demand{}
 	}
-	if m.Begin != nil {
-		conditions = append(conditions, "stored_at >= "+micros(fmt.Sprintf("begin_%d", len(p.begins))))
-		p.begins = append(p.begins, m.Begin)
+	d, ok := p.shapes[s][m.Window]
+	if !ok {
+		d = m.demand()
 	}
-	if m.Window < p.spans[0] {
-		conditions = append(conditions, "stored_at >= "+micros(p.since(m.Window)))
-	}
-	when := strings.Join(conditions, " AND ")
-	switch {
-	case m.Kind != Quantile && when == "":
-		return "toFloat64(count())"
-	case m.Kind != Quantile:
-		return "toFloat64(countIf(" + when + "))"
-	}
-	level := strconv.FormatFloat(m.Level, 'f', -1, 64)
-	if when == "" {
-		return "toFloat64(quantileTDigest(" + level + ")(" + m.Of + "))"
-	}
-	return "toFloat64(quantileTDigestIf(" + level + ")(" + m.Of + ", " + when + "))"
+	p.shapes[s][m.Window] = d.and(m.demand())
+	return &s
 }
 
-// since names the parameter that holds a window's beginning.
-func (p *plan) since(window time.Duration) string {
-	if window == p.spans[0] {
-		return "from"
-	}
-	return fmt.Sprintf("from_%d", window.Milliseconds())
+func (d demand) and(o demand) demand {
+	return demand{d.histogram || o.histogram, d.newest || o.newest, d.counts || o.counts, d.fleeting && o.fleeting}
 }
 
-// micros is a time parameter: an integer, so that no time zone or text format stands between the two sides.
-func micros(param string) string {
-	return "fromUnixTimestamp64Micro({" + param + ":Int64}, 'UTC')"
+// periods is how many windows a measure looks at: its own and those of its baseline.
+func (m *Measure) periods() int {
+	if m.Baseline == nil {
+		return 1
+	}
+	return 1 + m.Baseline.Periods
 }
 
-// query asks for the windows that end, exclusively, at to.
-func (p *plan) query(name string, to time.Time, timeout time.Duration) leadline.Query {
-	params := maps.Clone(p.params)
-	params["to"] = to.UnixMicro()
-	for _, w := range p.spans {
-		params[p.since(w)] = to.Add(-w).UnixMicro()
+func (m *Measure) offset(period int) time.Duration {
+	if period == 0 {
+		return 0
 	}
-	for i, begin := range p.begins {
-		params[fmt.Sprintf("begin_%d", i)] = begin(to).UnixMicro()
-	}
-	return leadline.Query{Name: name, SQL: p.SQL, Params: params, Timeout: timeout}
+	return time.Duration(period) * m.Baseline.Season
 }
+
+func (a *Ask) own() ownQuery { return ownQuery{*a.Custom, strings.Join(a.By, ",")} }

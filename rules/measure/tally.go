@@ -61,15 +61,6 @@ func (m *Measure) value(num, den float64, s *sum, end time.Time) float64 {
 	}
 }
 
-// rolled is value for sums out of the rollup, in which a threshold and how events ended are not told apart yet.
-func (m *Measure) rolled(num, den *sum, end time.Time) float64 {
-	d := 0.0
-	if m.Kind == Ratio {
-		d = m.Den.cut.count(den)
-	}
-	return m.value(m.Where.cut.count(num), d, num, end)
-}
-
 func ratio(num, den float64) float64 {
 	if den == 0 {
 		return math.NaN()
@@ -90,6 +81,7 @@ func parseHistogram(text string) (buckets []uint16, counts []uint64, err error) 
 	}
 	n := strings.Count(inner, ",") + 1
 	buckets, counts = make([]uint16, 0, n), make([]uint64, 0, n)
+	least := uint64(0)
 	for pair := range strings.SplitSeq(inner, ",") {
 		key, value, _ := strings.Cut(pair, ":")
 		b, err := strconv.ParseUint(key, 10, 16)
@@ -100,10 +92,11 @@ func parseHistogram(text string) (buckets []uint16, counts []uint64, err error) 
 		if err != nil {
 			return nil, nil, fmt.Errorf("histogram: %w", err)
 		}
-		if b >= latency.Buckets || len(buckets) > 0 && uint16(b) <= buckets[len(buckets)-1] {
+		if b >= latency.Buckets || b < least {
 			return nil, nil, fmt.Errorf("histogram: bucket %d is not in its place", b)
 		}
 		buckets, counts = append(buckets, uint16(b)), append(counts, c)
+		least = b + 1
 	}
 	return buckets, counts, nil
 }
