@@ -71,14 +71,14 @@ func (c *cube) place(windows map[time.Duration]demand, near, far, ages *reading)
 		if far != nil {
 			for i, x := range far.cells {
 				if x.within(hours) {
-					at = append(at[:len(at):len(at)], n+i)
+					at = append(slices.Clip(at), n+i)
 				}
 			}
 			n += len(far.cells)
 		}
 		c.windows[w] = at
 		if ages != nil && !hours.empty() {
-			c.ages[w] = append(c.ages[w][:len(c.ages[w]):len(c.ages[w])], n)
+			c.ages[w] = append(slices.Clip(c.ages[w]), n)
 		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // where compiles a condition that must be right.
-func where(tb testing.TB, from Source, text string) Predicate {
+func where(tb fataler, from Source, text string) Predicate {
 	tb.Helper()
 	if text == "" {
 		return Predicate{}

@@ -3,6 +3,7 @@ package measure
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -150,9 +151,7 @@ const schemaCodes = "'schema_violation', 'schema_unknown', 'unknown_field', 'mis
 func (s *sheet) query(to time.Time) leadline.Query {
 	to = to.Add(-s.offset)
 	q := leadline.Query{Name: s.name, SQL: s.sql, Params: map[string]any{"to": to.UnixMicro()}}
-	for name, v := range s.params {
-		q.Params[name] = v
-	}
+	maps.Copy(q.Params, s.params)
 	for _, w := range s.windows {
 		q.Params[since(w)] = to.Add(-w).UnixMicro()
 	}
