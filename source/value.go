@@ -49,3 +49,8 @@ func (m Map[T]) Get(name string) (T, bool) {
 	var zero T
 	return zero, false
 }
+
+// Ignored is a field of any shape that is allowed and not read.
+type Ignored struct{}
+
+func (Ignored) decode(*decoder, *yaml.Node) {}
