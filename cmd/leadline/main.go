@@ -45,6 +45,7 @@ var verbs = []verb{
 	{"demo", "[--rate N] [--fault geoip|none] [--for 4m]", "the same, with simulated partners, a slow third party and a phone", runDemo},
 	{"check", "[PATH…]", "find every mistake in configuration, schemas and rules", check},
 	{"test", "[PATH…] [--run RE] [--junit FILE]", "run the tests of rules", test},
+	{"import", "prometheus|sloth|openslo FILE…", "rules and objectives of other systems as YAML of Leadline", importForeign},
 	{"keys", "create|rotate PARTNER, list, revoke ID", "API keys of partners", keys},
 	{"migrate", "[--plan]", "bring the tables of clickhouse.addrs up to date, or show how", migrate},
 	{"version", "", "print the version", version},
