@@ -107,6 +107,17 @@ func (l tables) Event(ctx context.Context, partner, id string) (server.Whereabou
 	return server.Whereabouts{ID: id, Place: server.PlaceStored, Stages: []server.Stage{{Name: "spool", Wait: 0.5, Duration: 1, Status: "ok"}}}, partner == "acme" && id == "tg:bot:1", nil
 }
 
+// book has one rule.
+type book struct{}
+
+func (book) Book(context.Context) (server.RuleBook, error) {
+	return server.RuleBook{CostOf: 3600, Costs: true, Groups: []server.RuleGroup{{
+		Name: "volume", Interval: 30_000, Rules: []server.Rule{{
+			Name: "PartnerSlow", Health: "good", Instances: map[string]int{"firing": 1}, Cost: &server.Cost{Queries: 120, CPU: 1.5},
+		}},
+	}}}, nil
+}
+
 // orders takes erasures of chat ids.
 type orders struct{}
 
@@ -182,7 +193,7 @@ func openAll(t testing.TB, change func(*server.Options)) *everything {
 	known[revoked.ID], all.revoked = revoked, text
 	standard := verifier(t, signature.Scheme{Kind: signature.Standard}, signingSecret)
 	o := server.Options{
-		Intake: all.intake, Keys: known, Log: leadlineLog(t), Lookup: tables{}, Eraser: orders{},
+		Intake: all.intake, Keys: known, Log: leadlineLog(t), Lookup: tables{}, Rules: book{}, Eraser: orders{},
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("leadline_up 1\n")) }),
 		Limits:  limit.New(limit.Policy{}, policies),
 		Signers: map[string]server.Signer{"signer": {Verifier: standard, Required: true}, "optional": {Verifier: standard}},

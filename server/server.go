@@ -74,6 +74,7 @@ type Options struct {
 	Bots     map[string]Bot                   // by name in the path /v1/telegram/{bot}
 	Hooks    map[string]Hook                  // by name in the path /v1/hooks/{source}
 	Lookup   Lookup                           // GET /v1/events/{id}
+	Rules    Rules                            // GET /v1/rules
 	Eraser   Eraser                           // DELETE /v1/leads/{lead}
 	Metrics  http.Handler                     // GET /metrics
 	Observer Observer                         // is told of every answer
@@ -127,6 +128,9 @@ func New(o Options) *Server {
 	s.app.Get("/v1/limits", s.limits)
 	if o.Lookup != nil {
 		s.app.Get("/v1/events/:id", s.event)
+	}
+	if o.Rules != nil {
+		s.app.Get("/v1/rules", s.rules)
 	}
 	if o.Eraser != nil {
 		s.app.Delete("/v1/leads/:lead", s.erase)
@@ -196,6 +200,7 @@ POST   /v1/validate         the verdicts of /v1/events, storing nothing
 POST   /v1/telegram/{bot}   Telegram's own webhook
 POST   /v1/hooks/{source}   webhooks of third parties
 GET    /v1/limits           what you may send, and where you stand
+GET    /v1/rules            which rules run, how they fare and what they cost
 DELETE /v1/leads/{lead}     erase what is known of a lead
 GET    /openapi.json  /healthz  /readyz
 `

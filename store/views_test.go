@@ -100,13 +100,17 @@ func example(name, kind string) any {
 // Every file in sql/query runs on the real engine and finds something in what the rush left behind.
 func TestQueries(t *testing.T) {
 	t.Parallel()
-	d, _ := migrated(t)
+	d, db := migrated(t)
 	b := newRush(1, noon, time.Second).batch(5000)
 	b.Rejected = []leadline.Rejected{{ReceivedAt: noon.Add(time.Hour), Partner: "acme", ID: "looked-for", Code: "schema_violation"}}
 	b.Events[0].Partner, b.Events[0].ID = "acme", "looked-for"
 	if err := d.Write(context.Background(), b); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := d.Select(context.Background(), leadline.Query{Name: "leadline rule=volume/IntakeStopped", SQL: "SELECT 1"}); err != nil {
+		t.Fatal(err)
+	}
+	db.Exec(t, "SYSTEM FLUSH LOGS query_log")
 	for _, name := range sql.Queries() {
 		q := leadline.Query{Name: name, SQL: sql.Query(name), Params: map[string]any{}}
 		if !strings.HasPrefix(q.SQL, "-- ") {

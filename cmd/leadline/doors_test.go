@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"leadline/server"
 )
 
 // TestDoors goes once through every door of the intake of a real Leadline, each with what its user wants of it.
@@ -101,6 +103,30 @@ func TestDoors(t *testing.T) {
 	lines := strings.Repeat(`{"type":"door.tested"}`+"\n", 51)
 	if status, _, body := h.do(t, "POST", "/v1/events", lines, "Authorization", "Bearer "+key, "Content-Type", "application/x-ndjson"); status != 413 || !strings.Contains(body, "over_burst") {
 		t.Errorf("51 events under a burst of 50: %d %s", status, body)
+	}
+
+	// The rules that run are told, with what their reads cost.
+	eventually(t, "the engine has logged a rule's read", func() bool {
+		return h.sql(t, "SELECT count() > 0 FROM system.query_log WHERE log_comment LIKE 'leadline rule%' AND type = 'QueryFinish'") == "1"
+	})
+	var book server.RuleBook
+	if status := h.json(t, &book, "GET", "/v1/rules", "", auth...); status != 200 || !book.Costs || len(book.Groups) != 3 {
+		t.Errorf("/v1/rules: %d %+v", status, book)
+	}
+	read, evaluations := int64(0), 0
+	for _, c := range book.Shared {
+		read += c.Queries
+	}
+	for _, g := range book.Groups {
+		evaluations += g.Evaluations
+		for _, r := range g.Rules {
+			if r.Cost != nil {
+				read += r.Cost.Queries
+			}
+		}
+	}
+	if read == 0 || evaluations == 0 {
+		t.Errorf("no rule was evaluated, or no read of one is known: %+v", book)
 	}
 
 	// A lead that wants to be forgotten is.
