@@ -23,6 +23,9 @@ func (l Labels) Key() string {
 	return b.String()
 }
 
+// SelfGroup is the built-in group of rules that watches the rule engine itself.
+const SelfGroup = "leadline"
+
 // State is where an instance of a rule stands.
 type State string
 

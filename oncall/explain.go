@@ -29,7 +29,7 @@ type question struct {
 func (d *Desk) firstVerdicts(ctx context.Context, ev leadline.Evaluation) (map[string]*leadline.Verdict, error) {
 	firing := map[string][]leadline.Alert{}
 	for _, t := range ev.Transitions {
-		if t.Change == leadline.ChangeFiring {
+		if t.Change == leadline.ChangeFiring && t.Group != leadline.SelfGroup { // no event is slow there
 			key := incidentKey(t.Group, t.Rule)
 			firing[key] = append(firing[key], leadline.Alert{Labels: t.Labels, Since: t.Since, State: leadline.StateFiring})
 		}
@@ -125,6 +125,9 @@ func (d *Desk) refresh(ctx context.Context, due map[int64]time.Time) error {
 	still := map[int64]bool{}
 	asked := map[string]leadline.Incident{}
 	for _, i := range live {
+		if i.Group == leadline.SelfGroup {
+			continue
+		}
 		still[i.ID] = true
 		if due[i.ID].IsZero() {
 			due[i.ID] = i.OpenedAt.Add(pause(i.Verdict, 0))

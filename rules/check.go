@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"leadline"
 	"leadline/rules/measure"
 	"leadline/source"
 )
@@ -28,6 +29,9 @@ func Check(groups []*Group) source.Errors {
 		if first := byName[g.Name]; first != nil && g.Name != "" {
 			errs = append(errs, g.pos.Error(fmt.Sprintf("group %q is there twice", g.Name), fmt.Sprintf("rename it, the first is at %s", place(first.pos))))
 			continue
+		}
+		if g.Name == leadline.SelfGroup {
+			errs = append(errs, g.pos.Error(fmt.Sprintf("the name %q is that of the built-in group", g.Name), "rename it"))
 		}
 		byName[g.Name] = g
 		seen := map[string]*Rule{}

@@ -3,7 +3,6 @@ package rules
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -157,8 +156,8 @@ func TestAlertOverClickHouse(t *testing.T) {
 	db, _ := seeded(t)
 	g := one(t, judged)
 	w := &world{}
-	r := newRun(g, Options{Asker: measure.New(db), Sink: w}, slog.New(slog.DiscardHandler))
-	if err := r.load(t.Context()); err != nil {
+	r := New(Options{Groups: []*Group{g}, Asker: measure.New(db), Sink: w}).runs[0]
+	if err := r.load(t.Context(), time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 	var fired time.Time

@@ -302,7 +302,7 @@ func TestASlowGroupSkipsAndCounts(t *testing.T) {
 func TestRunReportsAnUnreadableMemory(t *testing.T) {
 	t.Parallel()
 	e := New(Options{Groups: []*Group{one(t, simple)}, Asker: &world{}, Sink: brokenSink{}})
-	if err := e.Run(t.Context()); err == nil || err.Error() != "load instances of group g: torn page" {
+	if err := e.Run(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "load instances of group g: torn page") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -310,6 +310,8 @@ func TestRunReportsAnUnreadableMemory(t *testing.T) {
 type brokenSink struct{}
 
 func (brokenSink) Apply(context.Context, leadline.Evaluation) error { return nil }
+
+func (brokenSink) Slots(context.Context) ([]leadline.GroupSlot, error) { return nil, nil }
 
 func (brokenSink) Instances(context.Context, string) ([]leadline.Instance, error) {
 	return nil, errors.New("torn page")

@@ -45,8 +45,9 @@ type Rule struct {
 	Objective   *budget.Objective // of the rule that watches an SLO's budget, else nil
 
 	minSamples []floor
-	env        reflect.Type // what the conditions see: the measures and labels
-	pos        source.Pos   // of the name
+	env        reflect.Type  // what the conditions see: the measures and labels
+	remark     func() string // of a built-in rule: ends its summary
+	pos        source.Pos    // of the name
 }
 
 // Timing is what Step needs to know of a rule.

@@ -220,4 +220,7 @@ func (v *verdict) troubles(known *recollection) {
 func (v *verdict) explain(t *leadline.Transition) {
 	t.RuleLabels, t.Window = v.rule.labelled(t.Severity), v.rule.window()
 	t.Annotations = v.rule.Texts(v.group.Name, t.Severity, t.Labels, t.Values)
+	if v.rule.remark != nil && t.Change != leadline.ChangeResolved {
+		t.Annotations["summary"] += ": " + v.rule.remark()
+	}
 }

@@ -120,6 +120,11 @@ func TestCheckAcrossGroups(t *testing.T) {
 	if errs := Check([]*Group{a}); len(errs) > 0 {
 		t.Error(errs)
 	}
+	a.Name = leadline.SelfGroup
+	if errs := Check([]*Group{a}); len(errs) != 1 || !strings.Contains(errs.Error(), "built-in") {
+		t.Errorf("got %v", errs)
+	}
+	a.Name = b.Name
 	errs := Check([]*Group{a, b})
 	want := `r.yaml:3:18: group "g" is there twice: rename it, the first is at r.yaml:3`
 	if len(errs) != 1 || errs[0].Error() != want {

@@ -22,10 +22,14 @@ type GroupStatus struct {
 	Name        string        `json:"name"`
 	Interval    time.Duration `json:"interval"`
 	LastSlot    time.Time     `json:"last_slot,omitzero"`    // newest slot that was evaluated and kept
+	Begun       time.Time     `json:"begun,omitzero"`        // newest slot whose evaluation began
 	Duration    time.Duration `json:"duration"`              // of that evaluation
 	Evaluations int           `json:"evaluations"`           // since the start
 	Missed      int           `json:"missed"`                // slots since the start that nobody evaluated
+	MissedLast  int           `json:"missed_last,omitzero"`  // of them, those just before LastSlot
 	ClockBehind bool          `json:"clock_behind,omitzero"` // the clock stands before the last slot
+	Waiting     bool          `json:"waiting,omitzero"`      // ClickHouse does not have the events of the next slot yet
+	Blind       int           `json:"blind,omitzero"`        // slots in a row in which no rule got an answer
 	Error       string        `json:"error,omitempty"`       // why the last evaluation was not kept
 	Rules       []RuleStatus  `json:"rules"`
 }
@@ -45,9 +49,12 @@ func (r *run) record(slot time.Time, missed int, took time.Duration, o Outcome) 
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := &r.status
-	if s.Evaluations > 0 {
-		s.Missed += missed // what was missed before the start is not ours
+	if s.Evaluations == 0 {
+		missed = 0 // what was missed before the start is not ours
 	}
+	s.Missed += missed
+	s.MissedLast = missed
+	s.Blind++
 	s.LastSlot, s.Duration, s.Error, s.ClockBehind = slot, took, "", false
 	s.Evaluations++
 	for n, rule := range r.group.Rules {
@@ -58,6 +65,9 @@ func (r *run) record(slot time.Time, missed int, took time.Duration, o Outcome) 
 			if p, ok := errors.AsType[*PanicError](err); ok {
 				r.log.Error("rule panicked", "rule", rule.Name, "panic", p.Value, "stack", string(p.Stack))
 			}
+		}
+		if o.Rules[n].Err == nil {
+			s.Blind = 0
 		}
 		if r.memory.failures(rule.Name) >= failuresToTell || x.Refused > 0 {
 			x.Health = HealthError

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -28,6 +29,9 @@ type world struct {
 	fetches []fetch
 
 	noApply bool
+	slow    time.Duration                 // of Apply for the groups of people
+	known   map[string]leadline.GroupSlot // by group
+	self    []string                      // what the built-in group told
 	kept    map[string]leadline.Instance
 	log     []string
 	slots   []time.Time
@@ -79,21 +83,45 @@ func (x given) Rows(a *measure.Ask) (rows []measure.Row, err error) {
 	return rows, nil
 }
 
+// sinkBlocks makes every Apply of people's groups take so long.
+func (w *world) sinkBlocks(d time.Duration) { w.do(func() { w.slow = d }) }
+
 func (w *world) Apply(_ context.Context, e leadline.Evaluation) error {
 	w.mu.Lock()
+	if slow := w.slow; slow > 0 && e.Group != leadline.SelfGroup {
+		w.mu.Unlock()
+		time.Sleep(slow)
+		w.mu.Lock()
+	}
 	defer w.mu.Unlock()
 	if w.noApply {
 		return errors.New("disk full")
 	}
+	if e.Group == leadline.SelfGroup {
+		for _, t := range e.Transitions {
+			w.self = append(w.self, fmt.Sprintf("%s %s %s: %s", t.Change, t.Rule, t.Severity, t.Annotations["summary"]))
+		}
+		return nil
+	}
 	w.slots = append(w.slots, e.Slot)
 	if w.kept == nil {
-		w.kept = map[string]leadline.Instance{}
+		w.kept, w.known = map[string]leadline.Instance{}, map[string]leadline.GroupSlot{}
+	}
+	w.known[e.Group] = leadline.GroupSlot{Group: e.Group, Slot: e.Slot, Spec: e.Spec}
+	if e.Dissolved {
+		delete(w.known, e.Group)
+	}
+	id := func(i leadline.Instance) string {
+		if i.Group == "g" {
+			return i.Rule + "/" + i.Labels.Key()
+		}
+		return i.Group + "/" + i.Rule + "/" + i.Labels.Key()
 	}
 	for _, i := range e.Instances {
-		w.kept[i.Rule+"/"+i.Labels.Key()] = i
+		w.kept[id(i)] = i
 	}
 	for _, i := range e.Gone {
-		delete(w.kept, i.Rule+"/"+i.Labels.Key())
+		delete(w.kept, id(i))
 	}
 	for _, t := range e.Transitions {
 		line := fmt.Sprintf("%s %s %s %s", t.Change, t.Rule, t.Labels["campaign"], t.Severity)
@@ -108,14 +136,22 @@ func (w *world) Apply(_ context.Context, e leadline.Evaluation) error {
 	return nil
 }
 
-func (w *world) Instances(context.Context, string) ([]leadline.Instance, error) {
+func (w *world) Instances(_ context.Context, group string) ([]leadline.Instance, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var out []leadline.Instance
 	for _, k := range sortedKeys(w.kept) {
-		out = append(out, w.kept[k])
+		if w.kept[k].Group == group {
+			out = append(out, w.kept[k])
+		}
 	}
 	return out, nil
+}
+
+func (w *world) Slots(context.Context) ([]leadline.GroupSlot, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Collect(maps.Values(w.known)), nil
 }
 
 func (w *world) set(series map[string][2]float64) {
