@@ -53,6 +53,7 @@ type App struct {
 	store    *store.DB
 	pipeline *ingest.Pipeline
 	desk     *oncall.Desk
+	reloader *reloader
 
 	Welcome Welcome // what the first start says
 	HTTP    string  // the address that answers HTTP
@@ -89,6 +90,9 @@ func (a *App) Stop(ctx context.Context) error {
 
 // Failed gets the error of a part that ended although nobody stopped it.
 func (a *App) Failed() <-chan error { return a.failed }
+
+// Reload has the rule files read now, not only when they are seen to have changed.
+func (a *App) Reload() { a.reloader.Reload() }
 
 // background runs a part until Stop. The parts that other parts need are started before them, so they end after them.
 func (a *App) background(ctx context.Context, name string, run func(ctx context.Context) error) {
@@ -133,6 +137,7 @@ func (a *App) setup(ctx context.Context, o Options) error {
 	c := o.Config
 
 	// Everything that a person can get wrong is read before anything is started.
+	said, _ := content(c.Rules) // before readRules: an edit after it counts as one
 	set, err := readRules(c.Rules)
 	if err != nil {
 		return err
@@ -161,6 +166,10 @@ func (a *App) setup(ctx context.Context, o Options) error {
 		return err
 	}
 	hooks, err := readHooks(c)
+	if err != nil {
+		return err
+	}
+	heartbeat, err := newBeater(c.Heartbeat, &beater{log: o.Log})
 	if err != nil {
 		return err
 	}
@@ -213,8 +222,14 @@ func (a *App) setup(ctx context.Context, o Options) error {
 	a.background(ctx, "erasures", forgotten.Run)
 
 	a.startDesk(ctx, c, set, token, secret, o.Log)
-	engine := rules.New(rules.Options{Groups: set.Groups, Asker: measure.New(a.store), Sink: a.desk, Log: o.Log})
+	engine := rules.New(rules.Options{Groups: set.Groups, Asker: measure.New(a.store), Sink: a.desk, Watermark: a.pipeline.Watermark, Log: o.Log})
 	a.background(ctx, "rules", engine.Run)
+	a.reloader = newReloader(&reloader{paths: c.Rules, tried: said, engine: engine, desk: a.desk, log: o.Log})
+	a.background(ctx, "rule files", a.reloader.Run)
+	if heartbeat != nil {
+		heartbeat.rules, heartbeat.state = engine, a.state
+		a.background(ctx, "heartbeat", heartbeat.Run)
+	}
 
 	analyst := ""
 	if a.engine != nil {
@@ -223,7 +238,7 @@ func (a *App) setup(ctx context.Context, o Options) error {
 	if a.Welcome, err = welcome(ctx, a.state, analyst, time.Now()); err != nil {
 		return err
 	}
-	a.watch(ctx, m, watching{spool: queue, rules: engine, write: a.store.WriteResources, data: c.Data, log: o.Log})
+	a.watch(ctx, m, watching{spool: queue, rules: engine, heartbeat: heartbeat, write: a.store.WriteResources, data: c.Data, log: o.Log})
 	keys := &keyring{db: a.state}
 	a.onStop("days of last use", keys.Flush)
 	web := server.New(server.Options{

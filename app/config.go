@@ -27,6 +27,7 @@ type Config struct {
 	Pipeline   Pipeline            `yaml:"pipeline"`
 	Rules      []At                `yaml:"rules"` // files and folders of RuleGroup and Schedule documents
 	Telegram   Telegram            `yaml:"telegram"`
+	Heartbeat  Heartbeat           `yaml:"heartbeat"`
 }
 
 // At is a text that knows its place in the file.
@@ -104,9 +105,10 @@ func Default() Config {
 			Database: "leadline",
 			Username: "leadline",
 		},
-		Spool:    Spool{Max: 4 << 30, Window: source.Duration{Value: 48 * time.Hour}},
-		Pipeline: Pipeline{GeoIP: GeoIP{Timeout: source.Duration{Value: 2 * time.Second}}},
-		Telegram: Telegram{API: "https://api.telegram.org"},
+		Spool:     Spool{Max: 4 << 30, Window: source.Duration{Value: 48 * time.Hour}},
+		Pipeline:  Pipeline{GeoIP: GeoIP{Timeout: source.Duration{Value: 2 * time.Second}}},
+		Telegram:  Telegram{API: "https://api.telegram.org"},
+		Heartbeat: Heartbeat{Every: source.Duration{Value: time.Minute}},
 	}
 }
 
@@ -144,6 +146,7 @@ func (c *Config) check() (errs source.Errors) {
 	if t := c.Telegram; !t.TokenFile.Pos.IsZero() && len(t.Chats) == 0 {
 		errs = append(errs, t.TokenFile.Pos.Error("a token, but no chats", "add telegram.chats with at least ops: <chat id>"))
 	}
+	errs = append(errs, c.Heartbeat.check()...)
 	return append(errs, c.checkPartners()...)
 }
 
@@ -160,6 +163,7 @@ func (c *Config) resolve(dir string) {
 	abs(&c.Pipeline.GeoIP.MMDB.Value)
 	abs(&c.Pipeline.Qualify.Value)
 	abs(&c.Telegram.TokenFile.Value)
+	abs(&c.Heartbeat.URLFile.Value)
 	for i := range c.Rules {
 		abs(&c.Rules[i].Value)
 	}

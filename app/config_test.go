@@ -57,6 +57,10 @@ func TestReadConfigMistakes(t *testing.T) {
 		`2:7: got a list: want a text`)
 	f("clickhouse: {embedded: {max_memory: 2GB}}\n", `1:37: "2GB" is not a size: write it like 512MiB or 2GiB`)
 	f("pipeline: {geoip: {url: 'http://x', mmdb: y}}\n", `1:25: geoip has both url and mmdb: keep one of them`)
+	f("heartbeat: {url: 'ping', every: 1s}\n",
+		`1:18: heartbeat.url is no URL: write it like https://example.com/ping/abc`,
+		`1:33: heartbeat.every is not between 10s and 24h: use 1m`)
+	f("heartbeat: {url: 'https://x.y', url_file: z}\n", `1:18: heartbeat has both url and url_file: keep one of them`)
 	f("telegram: {token_file: t}\n", `1:24: a token, but no chats: add telegram.chats with at least ops: <chat id>`)
 	f("bots: {b: {partner: acme}}\n", `1:11: "secret_file" is missing: add it`)
 	f("listen: x\n---\nlisten: y\n", `3:1: a second document: leadline.yaml is one document`)

@@ -18,16 +18,20 @@ import (
 
 // watching is what the metrics need beside the parts that App has.
 type watching struct {
-	spool metrics.Spool
-	rules interface{ Status() []rules.GroupStatus }
-	write func(ctx context.Context, samples []leadline.Resources) error // store.DB.WriteResources
-	data  string                                                        // folder
-	log   *slog.Logger
+	spool     metrics.Spool
+	rules     interface{ Status() []rules.GroupStatus }
+	heartbeat *beater                                                       // nil: none is sent
+	write     func(ctx context.Context, samples []leadline.Resources) error // store.DB.WriteResources
+	data      string                                                        // folder
+	log       *slog.Logger
 }
 
 // watch adds the parts to the metrics and starts the checks and the sampler.
 func (a *App) watch(ctx context.Context, m *metrics.Metrics, w watching) {
-	sources := metrics.Sources{Pipeline: a.pipeline, Spool: w.spool, Rules: w.rules}
+	sources := metrics.Sources{Pipeline: a.pipeline, Spool: w.spool, Rules: w.rules, Reload: a.reloader}
+	if w.heartbeat != nil {
+		sources.Heartbeat = w.heartbeat
+	}
 	sampler := &Sampler{
 		Proc: os.DirFS("/proc"), Data: filepath.Clean(w.data), Spool: w.spool, Write: w.write, Sampled: m.Sample, Log: w.log,
 	}

@@ -62,6 +62,7 @@ type Pipeline struct {
 
 	accepted, duplicates, rejected, stored, retries atomic.Int64
 	aside                                           atomic.Int64
+	underway                                        atomic.Int64 // first try of the batch on its way, µs since 1970; 0: none
 }
 
 // New checks the options. Run starts the way from the spool to the writer; until then events gather in the spool.
@@ -109,6 +110,7 @@ type Stats struct {
 	Aside      int64 // batches that ClickHouse refuses, see Run
 	Fill       float64
 	Lag        time.Duration // age of the oldest event that ClickHouse does not have
+	Watermark  time.Time     // see there
 }
 
 // Stats says how the pipeline is doing.
@@ -116,7 +118,7 @@ func (p *Pipeline) Stats() Stats {
 	return Stats{
 		Accepted: p.accepted.Load(), Duplicates: p.duplicates.Load(), Rejected: p.rejected.Load(),
 		Stored: p.stored.Load(), Retries: p.retries.Load(), Aside: p.aside.Load(),
-		Fill: p.spool.Fill(), Lag: p.spool.OldestAge(),
+		Fill: p.spool.Fill(), Lag: p.spool.OldestAge(), Watermark: p.Watermark(),
 	}
 }
 

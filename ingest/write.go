@@ -83,11 +83,14 @@ const (
 // writeUntilDone writes a batch and lets its segment go. It gives up, where it may, when no retry can help.
 func (p *Pipeline) writeUntilDone(ctx context.Context, b *batch, mayGiveUp bool) ending {
 	backoff, began := firstBackoff, b.began
+	p.setOut()
+	defer p.arrived()
 	for try := 1; ; try++ {
 		p.handOver(b)
 		err := p.try(ctx, b)
 		switch {
 		case err == nil:
+			p.arrived()
 			p.stored.Add(int64(len(b.Events)))
 			p.admission.stored(b.lane, b.segment.Len(), began)
 			p.waits.stored(b.requests)

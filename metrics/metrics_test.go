@@ -33,7 +33,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type parts struct{}
 
 func (parts) Stats() ingest.Stats {
-	return ingest.Stats{Accepted: 7, Duplicates: 2, Rejected: 1, Stored: 6, Retries: 3, Aside: 1}
+	return ingest.Stats{Accepted: 7, Duplicates: 2, Rejected: 1, Stored: 6, Retries: 3, Aside: 1, Watermark: time.Unix(1_700_000_009, 0)}
 }
 
 func (parts) Fill() float64            { return 0.25 }
@@ -53,9 +53,21 @@ func (parts) Health() engine.Health {
 
 func (parts) Status() []rules.GroupStatus {
 	return []rules.GroupStatus{
-		{Name: "latency", LastSlot: time.Unix(1_700_000_010, 0), Duration: 20 * time.Millisecond, Evaluations: 9, Missed: 1, Rules: []rules.RuleStatus{{Name: "p95"}, {Name: "lost", Error: "no column"}}},
-		{Name: "new", Error: "apply: disk full"},
+		{Name: "latency", LastSlot: time.Unix(1_700_000_010, 0), Duration: 20 * time.Millisecond, Evaluations: 9, Missed: 1, Rules: []rules.RuleStatus{{Name: "p95", Instances: map[leadline.State]int{leadline.StateOK: 2, leadline.StateFiring: 1}}, {Name: "lost", Error: "no column"}}},
+		{Name: "new", Error: "apply: disk full", Waiting: true, Blind: 4},
 	}
+}
+
+type reload struct{}
+
+func (reload) Status() metrics.Reload {
+	return metrics.Reload{OK: true, Last: time.Unix(1_700_000_005, 0)}
+}
+
+type heartbeat struct{}
+
+func (heartbeat) Status() metrics.Heartbeat {
+	return metrics.Heartbeat{Sent: 5, Failed: 1, Blind: 2, Mute: 3, Last: time.Unix(1_700_000_007, 0)}
 }
 
 type writer struct{ err error }
@@ -66,7 +78,7 @@ func (w writer) Write(context.Context, *leadline.Batch) error { return w.err }
 func everything(t *testing.T) *metrics.Metrics {
 	t.Helper()
 	m := metrics.New()
-	m.Watch(metrics.Sources{Pipeline: parts{}, Spool: parts{}, Engine: parts{}, Rules: parts{}})
+	m.Watch(metrics.Sources{Pipeline: parts{}, Spool: parts{}, Engine: parts{}, Rules: parts{}, Reload: reload{}, Heartbeat: heartbeat{}})
 	m.Begin()
 	m.Begin()
 	m.Observe("/v1/events", 202, 3*time.Millisecond, 512)

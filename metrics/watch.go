@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"leadline"
 	"leadline/engine"
 	"leadline/ingest"
 	"leadline/rules"
@@ -24,10 +25,27 @@ type Spool interface {
 
 // Sources are the parts that are asked when Prometheus asks: their answers are numbers in memory.
 type Sources struct {
-	Pipeline interface{ Stats() ingest.Stats }
-	Spool    Spool
-	Engine   interface{ Health() engine.Health } // nil with a ClickHouse of its own
-	Rules    interface{ Status() []rules.GroupStatus }
+	Pipeline  interface{ Stats() ingest.Stats }
+	Spool     Spool
+	Engine    interface{ Health() engine.Health } // nil with a ClickHouse of its own
+	Rules     interface{ Status() []rules.GroupStatus }
+	Reload    interface{ Status() Reload }
+	Heartbeat interface{ Status() Heartbeat } // nil where none is sent
+}
+
+// Reload says how the newest try to read the rule files ended.
+type Reload struct {
+	OK   bool
+	Last time.Time // that was taken up
+}
+
+// Heartbeat counts since the start.
+type Heartbeat struct {
+	Sent   int64
+	Failed int64     // not taken by the other side
+	Blind  int64     // withheld: rules are not evaluated
+	Mute   int64     // withheld: a page is not delivered
+	Last   time.Time // that was taken; zero: none
 }
 
 // Watch adds the parts' numbers to every answer. It is called once, when the parts are there.
@@ -39,6 +57,7 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 
 var (
 	intakeItems = describe("leadline_intake_items_total", "Items of answered requests, by result: accepted, duplicate or rejected.", "result")
+	watermark   = describe("leadline_watermark_timestamp_seconds", "Every event that was stored before this time can be read in ClickHouse, in seconds since 1970.")
 	writeErrors = describe("leadline_write_errors_total", "Tries to write a batch that failed; each is followed by another.")
 	writeAside  = describe("leadline_write_batches_aside", "Batches that ClickHouse refuses, kept on disk and tried again ever more rarely.")
 
@@ -60,7 +79,16 @@ var (
 	ruleLastSlot    = describe("leadline_rule_last_slot_timestamp_seconds", "Newest slot that was evaluated and kept, in seconds since 1970, by group of rules; absent before the first.", "group")
 	ruleDuration    = describe("leadline_rule_last_duration_seconds", "Time that the newest evaluation took, by group of rules.", "group")
 	ruleFailing     = describe("leadline_rules_failing", "Rules whose newest evaluation failed, by group.", "group")
+	ruleWaiting     = describe("leadline_rule_group_waiting", "1 while the group's next slot waits for events to get into ClickHouse, else 0.", "group")
+	ruleBlind       = describe("leadline_rule_group_blind_slots", "Slots in a row in which no rule of the group got an answer, by group.", "group")
+	ruleInstances   = describe("leadline_rule_instances", "Instances of rules, by group and state: ok, pending, firing or no_data.", "group", "state")
 	ruleDropped     = describe("leadline_rule_group_failing", "1 while the group's newest evaluation could not be kept, else 0.", "group")
+
+	reloadOK   = describe("leadline_config_last_reload_successful", "1 while the rules in force are those of the files, 0 while the files have mistakes.")
+	reloadTime = describe("leadline_config_last_reload_success_timestamp_seconds", "When the rules in force were read, in seconds since 1970.")
+
+	heartbeats    = describe("leadline_heartbeats_total", "Heartbeats, by result: sent, failed, or withheld because rules are not evaluated (blind) or a page is not delivered (mute).", "result")
+	heartbeatTime = describe("leadline_heartbeat_last_timestamp_seconds", "When the newest heartbeat was taken, in seconds since 1970; absent before the first.")
 )
 
 // watched collects the numbers of Sources.
@@ -73,6 +101,7 @@ func (w *watched) Describe(ch chan<- *prometheus.Desc) {
 		spoolFill, spoolUsed, spoolWaiting, spoolAge, dedupKeys, dedupMemory, dedupWindow,
 		engineUp, engineStart, engineRestarts, engineRefused,
 		ruleEvaluations, ruleMissed, ruleLastSlot, ruleDuration, ruleFailing, ruleDropped,
+		ruleWaiting, ruleBlind, ruleInstances, watermark, reloadOK, reloadTime, heartbeats, heartbeatTime,
 	} {
 		ch <- d
 	}
@@ -99,8 +128,15 @@ func (w *watched) Collect(ch chan<- prometheus.Metric) {
 	if w.Engine != nil {
 		to.engine(w.Engine.Health())
 	}
+	to.gauge(watermark, unix(p.Watermark))
 	for _, g := range w.Rules.Status() {
 		to.group(&g)
+	}
+	r := w.Reload.Status()
+	to.gauge(reloadOK, flag(r.OK))
+	to.gauge(reloadTime, unix(r.Last))
+	if w.Heartbeat != nil {
+		to.heartbeat(w.Heartbeat.Status())
 	}
 }
 
@@ -145,11 +181,33 @@ func (s sink) group(g *rules.GroupStatus) {
 		}
 	}
 	s.gauge(ruleFailing, float64(failing), g.Name)
-	dropped := 0.0
-	if g.Error != "" {
-		dropped = 1
+	s.gauge(ruleDropped, flag(g.Error != ""), g.Name)
+	s.gauge(ruleWaiting, flag(g.Waiting), g.Name)
+	s.gauge(ruleBlind, float64(g.Blind), g.Name)
+	for _, state := range []leadline.State{leadline.StateOK, leadline.StatePending, leadline.StateFiring, leadline.StateNoData} {
+		n := 0
+		for _, r := range g.Rules {
+			n += r.Instances[state]
+		}
+		s.gauge(ruleInstances, float64(n), g.Name, string(state))
 	}
-	s.gauge(ruleDropped, dropped, g.Name)
+}
+
+func (s sink) heartbeat(h Heartbeat) {
+	s.counter(heartbeats, float64(h.Sent), "sent")
+	s.counter(heartbeats, float64(h.Failed), "failed")
+	s.counter(heartbeats, float64(h.Blind), "blind")
+	s.counter(heartbeats, float64(h.Mute), "mute")
+	if !h.Last.IsZero() {
+		s.gauge(heartbeatTime, unix(h.Last))
+	}
+}
+
+func flag(on bool) float64 {
+	if on {
+		return 1
+	}
+	return 0
 }
 
 func unix(t time.Time) float64 { return float64(t.UnixMicro()) / 1e6 }

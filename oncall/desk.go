@@ -3,6 +3,7 @@ package oncall
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"leadline"
@@ -34,7 +35,7 @@ type Desk struct {
 	state     *state.DB
 	notifier  Notifier
 	explain   Explain
-	schedules []Schedule
+	schedules atomic.Pointer[[]Schedule]
 	chats     Chats
 	people    []leadline.Person
 	log       *slog.Logger
@@ -43,11 +44,16 @@ type Desk struct {
 
 // New makes a desk. It does nothing by itself until Run.
 func New(o Options) *Desk {
-	return &Desk{
-		state: o.State, notifier: o.Notifier, explain: o.Explain, schedules: o.Schedules,
+	d := &Desk{
+		state: o.State, notifier: o.Notifier, explain: o.Explain,
 		chats: o.Chats, people: o.People, log: o.Log, wake: make(chan struct{}, 1),
 	}
+	d.Reschedule(o.Schedules)
+	return d
 }
+
+// Reschedule has these schedules say who is on call from now on. Incidents that are open keep whom they have.
+func (d *Desk) Reschedule(schedules []Schedule) { d.schedules.Store(&schedules) }
 
 // Instances are what the rule engine knew of a group at the last Apply.
 func (d *Desk) Instances(ctx context.Context, group string) (all []leadline.Instance, err error) {
@@ -90,8 +96,9 @@ func (d *Desk) poke() {
 
 // onCall is the person on call for an incident with these labels.
 func (d *Desk) onCall(labels leadline.Labels, at time.Time) leadline.Person {
-	byName := make(map[string]Schedule, len(d.schedules))
-	for _, s := range d.schedules {
+	schedules := *d.schedules.Load()
+	byName := make(map[string]Schedule, len(schedules))
+	for _, s := range schedules {
 		byName[s.Name] = s
 	}
 	chosen := choose(byName, labels)

@@ -18,7 +18,7 @@ func TestOneIncidentFromFirstToLast(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		o := newOffice(t)
-		o.schedules = []Schedule{{Name: "ops", Zone: time.UTC, Rotation: Rotation{Users: []string{"Boris"}, Days: 1, Start: time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC)}}}
+		o.Reschedule([]Schedule{{Name: "ops", Zone: time.UTC, Rotation: Rotation{Users: []string{"Boris"}, Days: 1, Start: time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC)}}})
 		start := time.Now().UTC()
 		o.apply(change(leadline.ChangeFiring, "ticket", "spring"))
 		want := leadline.Incident{

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
+	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"syscall"
 	"time"
 
 	"leadline/app"
@@ -59,12 +62,21 @@ func serve(ctx context.Context, c *command) error {
 	return c.wait(ctx, a)
 }
 
-// wait runs until somebody asks for the end, or a part fails.
+// wait runs until somebody asks for the end, or a part fails. SIGHUP has the rule files read again.
 func (c *command) wait(ctx context.Context, a *app.App) error {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
 	var failed error
-	select {
-	case <-ctx.Done():
-	case failed = <-a.Failed():
+	for running := true; running; {
+		select {
+		case <-hangup:
+			a.Reload()
+		case <-ctx.Done():
+			running = false
+		case failed = <-a.Failed():
+			running = false
+		}
 	}
 	if err := a.Stop(ctx); err != nil {
 		return err
