@@ -160,7 +160,7 @@ func brute(rule *Rule, events []raw, end time.Time, counts, bad func(raw) bool, 
 func sameBurns(t *testing.T, what string, o *budget.Objective, got, counted map[string]float64, exact bool) {
 	t.Helper()
 	full := map[string]float64{}
-	for _, w := range o.Windows() {
+	for _, w := range append(o.Windows(), o.Ages()...) {
 		for _, name := range []string{budget.TotalOver(w), budget.BadOver(w)} {
 			full[name] = counted[name]
 		}

@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,6 +35,11 @@ func (s *slo) burns() ruleSpec {
 	r.objective = o
 	for _, w := range o.Windows() {
 		s.counters(&r, w)
+	}
+	for _, w := range o.Ages() {
+		if !slices.Contains(o.Windows(), w) {
+			s.add(&r, budget.TotalOver(w), s.counting(s.sli.total, w, false))
+		}
 	}
 	s.add(&r, budget.TotalPeriod, s.counting(s.sli.total, o.Period.Longest(), o.Period.Kind == budget.Calendar))
 	s.add(&r, budget.BadPeriod, s.counting(s.sli.bad, o.Period.Longest(), o.Period.Kind == budget.Calendar))

@@ -157,6 +157,42 @@ func TestArithmeticIsMonotonicAndAdditive(t *testing.T) {
 	})
 }
 
+// A campaign that burns at a pair's factor since it began has spent the pair's share of its budget after the long window,
+// and its budget is never reckoned from fewer events than it had.
+func TestYoungCampaigns(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		length := time.Duration(rapid.Int64Range(60, 60*24*7).Draw(t, "minutes")) * minute
+		o := &Objective{Target: 950_000, Period: Period{Kind: ByCampaign, Length: length}, Pairs: ForCampaign(length, "page", "ticket")}
+		at := func(age time.Duration, burn float64) map[string]float64 {
+			m := map[string]float64{}
+			set := func(total, bad string, w time.Duration) {
+				m[total] = 1000 * min(age, w).Minutes()
+				m[bad] = m[total] * burn * o.Target.Allowed()
+			}
+			for _, w := range append(o.Windows(), o.Ages()...) {
+				set(TotalOver(w), BadOver(w), w)
+			}
+			set(TotalPeriod, BadPeriod, length)
+			return m
+		}
+		for _, p := range o.Pairs {
+			f := p.Factor(length)
+			if left := o.Values(at(p.Long, f))[Left]; math.Abs(1-left-p.Share) > 0.011*p.Share {
+				t.Fatalf("after %v at %v× of %v there is %v left, want %v", p.Long, f, length, left, 1-p.Share)
+			}
+		}
+		age := time.Duration(rapid.Int64Range(5, int64(length/minute)).Draw(t, "age")) * minute
+		burn := rapid.Float64Range(0, 3).Draw(t, "burn")
+		spent, ideal := 1-o.Values(at(age, burn))[Left], burn*float64(age)/float64(length)
+		// A young campaign's age is told by 99 % of its events, and by windows that are at most 3 times as long.
+		least := burn * float64(o.Windows()[0]) / float64(length)
+		if spent < 0.98*ideal-1e-9 || spent > max(3*ideal, least)+1e-9 {
+			t.Fatalf("after %v of %v at %v× it has spent %v, want about %v", age, length, burn, spent, ideal)
+		}
+	})
+}
+
 func TestNothingHappened(t *testing.T) {
 	t.Parallel()
 	for _, c := range []Count{{}, {0, 0}, {math.NaN(), math.NaN()}, {1, -1}} {

@@ -7,6 +7,8 @@
 //	spent(w)  = bad(w) / (total(period) · (1 − T))
 //	empty in  = left · period / burn
 //
+// total(period) is what the whole period brings: see Objective.Values for one that has just begun.
+//
 // All are sums of counters: every event weighs the same, in a rush and in a quiet night.
 //
 // Sources: the SRE workbook, chapter 5 "Alerting on SLOs", for the pairs of windows; the pairs for campaigns are ours.

@@ -125,7 +125,8 @@ func (o *Objective) Windows() []time.Duration {
 	return distinct(all)
 }
 
-// Values are the burn rates and the budget left, by name, as far as the counters have them.
+// Values are the burn rates and the budget left, by name, as far as the counters have them. The budget of a rolling period
+// is that of its events; of a calendar month or a campaign that has just begun it is that of the events to be expected.
 func (o *Objective) Values(counters map[string]float64) map[string]float64 {
 	out := map[string]float64{}
 	for _, w := range o.Windows() {
@@ -133,7 +134,7 @@ func (o *Objective) Values(counters map[string]float64) map[string]float64 {
 			out[BurnOver(w)] = b
 		}
 	}
-	if l := o.Target.Left(period(counters)); !math.IsNaN(l) {
+	if l := o.Target.Left(o.period(counters)); !math.IsNaN(l) {
 		out[Left] = l
 	}
 	return out
@@ -153,14 +154,42 @@ func over(w time.Duration, counters map[string]float64) Count {
 	return count(counters, BadOver(w), TotalOver(w))
 }
 
-// period reads the counters of the period. One that began by the calendar has the budget of what usually happens in its
-// length, until more than that has happened: an hour after midnight on the first a month's budget is not an hour's.
-func period(counters map[string]float64) Count {
+// period reads the counters of the period, with the events that its budget is reckoned from. A period that began not long
+// ago has the budget of all of it, not of an hour: one by the calendar of what usually happens in its length, until more
+// than that has happened; a campaign of what happens in its length if it goes on as in the time in which it began.
+func (o *Objective) period(counters map[string]float64) Count {
 	c := count(counters, BadPeriod, TotalPeriod)
-	if usual, ok := counters[TotalUsual]; ok && usual > c.Total {
-		c.Total = usual
+	switch o.Period.Kind {
+	case Rolling: // what happened in it is all of it
+	case Calendar:
+		if usual, ok := counters[TotalUsual]; ok && usual > c.Total {
+			c.Total = usual
+		}
+	case ByCampaign:
+		for _, w := range distinct(append(o.Windows(), o.Ages()...)) {
+			if n, ok := counters[TotalOver(w)]; ok && w < o.Period.Length && n >= young*c.Total {
+				c.Total *= float64(o.Period.Length) / float64(w)
+				break
+			}
+		}
 	}
 	return c
+}
+
+// young is the share of a campaign's events that lie in the time in which it began: the others are somebody's tests.
+const young = 0.99
+
+// Ages are windows of which only the total is counted, to tell how old a campaign is. With those of Windows every one is at
+// most three times as long as the one before, and in the second half of the campaign a half longer.
+func (o *Objective) Ages() []time.Duration {
+	if o.Period.Kind != ByCampaign {
+		return nil
+	}
+	var out []time.Duration
+	for _, part := range []float64{1. / 2, 2. / 3, 5. / 6} {
+		out = append(out, time.Duration(part*float64(o.Period.Length)).Round(time.Minute))
+	}
+	return out
 }
 
 func count(counters map[string]float64, bad, total string) Count {

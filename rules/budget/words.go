@@ -25,7 +25,7 @@ func (o *Objective) Standing(counters map[string]float64) Standing {
 			break
 		}
 	}
-	window, all := over(pair.Long, counters), period(counters)
+	window, all := over(pair.Long, counters), o.period(counters)
 	s := Standing{Window: pair.Long, Burn: o.Target.Burn(window), Spent: o.Target.Spent(window, all), Left: o.Target.Left(all)}
 	s.Empty = TimeLeft(s.Left, s.Burn, o.Period.Length)
 	return s

@@ -58,6 +58,8 @@ func TestWords(t *testing.T) {
 	f("a campaign, slower", c, 45*minute, Count{1100, 10_000}, Count{1600, 100_000})
 	f("a campaign, overspent", c, 15*minute, Count{1500, 10_000}, Count{1600, 12_000})
 	f("a campaign, not burning", c, 15*minute, Count{0, 10_000}, Count{1600, 100_000})
+	young := counters(c, 20*minute, Count{1500, 10_000}, Count{1500, 10_050})
+	fmt.Fprintf(&b, "%-44s %s\n", "a campaign that has just begun", c.Words(young))
 	golden.Bytes(t, []byte(b.String()), "words.golden")
 }
 
