@@ -50,7 +50,7 @@ func (k *taker) Reschedule(s []oncall.Schedule) {
 	k.schedules = len(s)
 }
 
-const ruleGroup = `apiVersion: leadline/v1
+const watched = `apiVersion: leadline/v1
 kind: RuleGroup
 metadata: {name: NAME}
 spec:
@@ -80,7 +80,7 @@ func TestRuleFilesAreReadAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write("a.yaml", strings.Replace(ruleGroup, "NAME", "a", 1))
+	write("a.yaml", strings.Replace(watched, "NAME", "a", 1))
 	synctest.Test(t, func(t *testing.T) {
 		k := &taker{}
 		var log strings.Builder
@@ -110,12 +110,12 @@ func TestRuleFilesAreReadAgain(t *testing.T) {
 			}
 		}
 		f(0, "", "")
-		write("b.yaml", strings.Replace(ruleGroup, "NAME", "b", 1)+schedule)
+		write("b.yaml", strings.Replace(watched, "NAME", "b", 1)+schedule)
 		f(1, "a b", "good")
 		f(1, "a b", "good")
 		good := r.Status().Last
-		write("b.yaml", strings.Replace(ruleGroup, "n > 5", "m > 5", 1))
-		write("c.yaml", strings.Replace(ruleGroup, "NAME", "c", 1))
+		write("b.yaml", strings.Replace(watched, "n > 5", "m > 5", 1))
+		write("c.yaml", strings.Replace(watched, "NAME", "c", 1))
 		f(1, "a b", "b.yaml:8:13: unknown name m")
 		if !strings.Contains(log.String(), "b.yaml:8:13: unknown name m") || !r.Status().Last.Equal(good) {
 			t.Errorf("log %s", log.String())
@@ -125,7 +125,7 @@ func TestRuleFilesAreReadAgain(t *testing.T) {
 		if len(k.reloaded) != tries {
 			t.Error("the same mistake was looked at again")
 		}
-		write("b.yaml", strings.Replace(ruleGroup, "NAME", "a", 1))
+		write("b.yaml", strings.Replace(watched, "NAME", "a", 1))
 		f(1, "a b", "is there twice")
 		if err := os.Remove(filepath.Join(dir, "b.yaml")); err != nil {
 			t.Fatal(err)

@@ -110,7 +110,7 @@ func TestDoors(t *testing.T) {
 		return h.sql(t, "SELECT count() > 0 FROM system.query_log WHERE log_comment LIKE 'leadline rule%' AND type = 'QueryFinish'") == "1"
 	})
 	var book server.RuleBook
-	if status := h.json(t, &book, "GET", "/v1/rules", "", auth...); status != 200 || !book.Costs || len(book.Groups) != 3 {
+	if status := h.json(t, &book, "GET", "/v1/rules", "", auth...); status != 200 || !book.Costs || len(book.Groups) != 4 {
 		t.Errorf("/v1/rules: %d %+v", status, book)
 	}
 	read, evaluations := int64(0), 0
