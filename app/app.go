@@ -243,7 +243,7 @@ func (a *App) setup(ctx context.Context, o Options) error {
 	a.onStop("days of last use", keys.Flush)
 	web := server.New(server.Options{
 		Intake: a.pipeline, Keys: keys, Used: keys.Used, Limits: limits, Signers: signers, Bots: bots, Hooks: hooks,
-		Lookup: &lookup{a.store, queue}, Rules: &rulesView{engine: engine, tables: a.store, log: o.Log}, Eraser: forgotten, Metrics: m.Handler(), Observer: m, Ready: a.ready(queue), Log: o.Log,
+		Lookup: &lookup{a.store, queue}, Rules: &rulesView{engine: engine, tables: a.store, log: o.Log}, SLOs: engine.SLOs, Eraser: forgotten, Metrics: m.Handler(), Observer: m, Ready: a.ready(queue), Log: o.Log,
 	})
 	a.background(ctx, "server", func(context.Context) error { return web.Serve(listener) })
 	a.onStop("requests", func(ctx context.Context) error { return endRequests(ctx, web) })

@@ -13,7 +13,7 @@ import (
 // waitAgain is the pause before a slot whose data is not in yet is looked at again.
 const waitAgain = time.Second
 
-// run is one group at work. One goroutine owns it between start and halt; mu guards what Status reads.
+// run is one group at work. One goroutine owns it between start and halt; mu guards what Status and SLOs read.
 type run struct {
 	group     *Group
 	spec      string
@@ -36,6 +36,8 @@ type run struct {
 
 	mu     sync.Mutex
 	status GroupStatus
+	burns  []*Rule // those of objectives
+	kept   Memory  // memory as it was recorded; what it refers to is never changed
 }
 
 func (e *Engine) newRun(g *Group, asker Asker, watermark func() time.Time) *run {
@@ -56,9 +58,12 @@ func (r *run) take(g *Group) {
 	for _, s := range r.status.Rules {
 		before[s.Name] = s
 	}
-	r.status.Name, r.status.Interval, r.status.Rules = g.Name, g.Interval, nil
+	r.status.Name, r.status.Interval, r.status.Rules, r.burns = g.Name, g.Interval, nil, nil
 	for _, rule := range g.Rules {
 		r.asks = append(r.asks, &rule.Ask)
+		if rule.Objective != nil {
+			r.burns = append(r.burns, rule)
+		}
 		s := before[rule.Name]
 		s.Name = rule.Name
 		r.status.Rules = append(r.status.Rules, s)

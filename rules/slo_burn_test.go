@@ -1,7 +1,9 @@
 package rules
 
 import (
+	"context"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -272,4 +274,39 @@ func TestConditionsAgreeWithTheArithmetic(t *testing.T) {
 			t.Fatalf("without events observed %v, want to hold", got.Kind)
 		}
 	})
+}
+
+// historic asks a traffic.
+type historic struct{ *traffic }
+
+func (h historic) Fetch(_ context.Context, _ []*measure.Ask, end time.Time) measure.Answers {
+	return moment{h.traffic, end}
+}
+
+// The engine tells where every series of an objective stands, those at rest as well.
+func TestEngineTellsObjectives(t *testing.T) {
+	t.Parallel()
+	g := oneSLO(t, burnt)
+	h := newTraffic(noon, 0.01).add("acme", threeDays, 100, 0).add("acme", 12, 100, 100).add("well", threeDays+12, 100, 0.2)
+	e := New(Options{Groups: []*Group{g}, Asker: historic{h}, Sink: &world{}})
+	if s := e.SLOs(); len(s) != 1 || s[0].Name != "fast" || s[0].Service != "intake" || s[0].Objective != 99 || s[0].Period != "30d" || len(s[0].Series) != 0 {
+		t.Fatalf("before the first slot: %+v", s)
+	}
+	if err := e.runs[0].load(t.Context(), time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	at := Slot(noon.Add((threeDays+12)*time.Minute), g.Interval, g.Name).Add(g.Interval)
+	e.runs[0].tick(t.Context(), at)
+	s := e.SLOs()[0]
+	if !s.Slot.Equal(at) || len(s.Series) != 2 {
+		t.Fatalf("%+v", s)
+	}
+	acme, well := s.Series[0], s.Series[1]
+	if acme.State != leadline.StateFiring || acme.Severity != SeverityPage || acme.EmptyIn == nil || *acme.EmptyIn <= 0 || acme.Burns["5m"] != 100 || acme.Left == nil ||
+		!strings.HasPrefix(acme.Budget, "burning 20×: ") {
+		t.Errorf("acme %+v", acme)
+	}
+	if well.State != leadline.StateOK || math.Abs(well.Burns["1h"]-0.2) > 1e-9 || well.Left == nil || math.Abs(*well.Left-0.8) > 1e-9 || well.EmptyIn != nil {
+		t.Errorf("well %+v", well)
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"text/template"
+	"time"
 
 	"leadline/source"
 )
@@ -35,6 +36,8 @@ func canonical(w io.Writer, v reflect.Value) {
 		case v.IsNil():
 			fmt.Fprint(w, "nil;")
 		case v.Type() == reflect.TypeFor[*template.Template](): // Annotation has its text
+		case v.Type() == reflect.TypeFor[*time.Location](): // what it caches depends on the time
+			fmt.Fprintf(w, "%q;", v.Interface().(*time.Location).String())
 		case v.Type() == reflect.TypeFor[*source.Program]():
 			fmt.Fprintf(w, "%q;", v.Interface().(*source.Program).Expr().Text)
 		case v.Kind() == reflect.Pointer || basic(v.Elem().Kind()):

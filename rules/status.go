@@ -48,6 +48,7 @@ type RuleStatus struct {
 func (r *run) record(slot time.Time, missed int, took time.Duration, o Outcome) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.kept = *r.memory
 	s := &r.status
 	if s.Evaluations == 0 {
 		missed = 0 // what was missed before the start is not ours

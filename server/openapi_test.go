@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"leadline/rules"
 	"leadline/server"
 )
 
@@ -68,7 +69,7 @@ func TestOpenAPIIsTheServer(t *testing.T) {
 			}
 		}
 	}
-	s := server.New(server.Options{Lookup: tables{}, Rules: book{}, Eraser: orders{}, Metrics: http.NotFoundHandler(), Log: leadlineLog(t)})
+	s := server.New(server.Options{Lookup: tables{}, Rules: book{}, SLOs: func() []rules.SLOStatus { return nil }, Eraser: orders{}, Metrics: http.NotFoundHandler(), Log: leadlineLog(t)})
 	param := regexp.MustCompile(`:(\w+)`)
 	for _, r := range s.Routes() {
 		if r.Method != http.MethodHead {

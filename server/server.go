@@ -17,6 +17,7 @@ import (
 	"leadline"
 	"leadline/ingest"
 	"leadline/limit"
+	"leadline/rules"
 	"leadline/signature"
 )
 
@@ -76,6 +77,7 @@ type Options struct {
 	Lookup   Lookup                           // GET /v1/events/{id}
 	Rules    Rules                            // GET /v1/rules
 	Eraser   Eraser                           // DELETE /v1/leads/{lead}
+	SLOs     func() []rules.SLOStatus         // GET /v1/slos
 	Metrics  http.Handler                     // GET /metrics
 	Observer Observer                         // is told of every answer
 	Ready    func(ctx context.Context) error  // nil when events can be taken; the error is shown to whoever asks
@@ -135,6 +137,9 @@ func New(o Options) *Server {
 	if o.Eraser != nil {
 		s.app.Delete("/v1/leads/:lead", s.erase)
 		s.app.Get("/v1/erasures/:id", s.erasure)
+	}
+	if o.SLOs != nil {
+		s.app.Get("/v1/slos", s.slos)
 	}
 	if o.Metrics != nil {
 		s.app.Get("/metrics", adaptor.HTTPHandler(o.Metrics))
@@ -201,6 +206,7 @@ POST   /v1/telegram/{bot}   Telegram's own webhook
 POST   /v1/hooks/{source}   webhooks of third parties
 GET    /v1/limits           what you may send, and where you stand
 GET    /v1/rules            which rules run, how they fare and what they cost
+GET    /v1/slos             where the objectives stand
 DELETE /v1/leads/{lead}     erase what is known of a lead
 GET    /openapi.json  /healthz  /readyz
 `

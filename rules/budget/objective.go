@@ -96,6 +96,7 @@ const (
 	BadPeriod   = "bad_period"   // of them, those that were bad
 	TotalUsual  = "total_usual"  // events in a period's length until now, where the period begins by the calendar
 	Left        = "budget_left"  // share of the period's budget
+	BurnPrefix  = "burn_"        // and a window: burn rate
 )
 
 // TotalOver names the count of events in a window: total_1h.
@@ -105,7 +106,7 @@ func TotalOver(window time.Duration) string { return "total_" + source.FormatDur
 func BadOver(window time.Duration) string { return "bad_" + source.FormatDuration(window) }
 
 // BurnOver names the burn rate of a window: burn_1h.
-func BurnOver(window time.Duration) string { return "burn_" + source.FormatDuration(window) }
+func BurnOver(window time.Duration) string { return BurnPrefix + source.FormatDuration(window) }
 
 // Always are windows that every objective measures if its period is longer, so that a policy can use burn_1h and
 // burn_6h of any of them.

@@ -2,6 +2,8 @@ package budget
 
 import (
 	"time"
+
+	"leadline/source"
 )
 
 // Period is the time that a budget is for. Its zero value is no period.
@@ -48,6 +50,18 @@ func Units() []string { return []string{string(Week), string(Month), string(Quar
 func Every(u Unit, zone *time.Location) (p Period, ok bool) {
 	x, ok := units[u]
 	return Period{Calendar, x.nominal, u, zone}, ok
+}
+
+// String is the period as the YAML has it: 30d, 1M Europe/Kyiv, campaign 6h.
+func (p Period) String() string {
+	switch p.Kind {
+	case Calendar:
+		return string(p.Unit) + " " + p.Zone.String()
+	case ByCampaign:
+		return "campaign " + source.FormatDuration(p.Length)
+	default:
+		return source.FormatDuration(p.Length)
+	}
 }
 
 // Longest is the most time that a period can take.

@@ -1,0 +1,24 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"leadline"
+	"leadline/rules"
+)
+
+// slos answers GET /v1/slos.
+func (s *Server) slos(c *fiber.Ctx) error {
+	ctx, cancel := context.WithTimeout(c.UserContext(), submitTimeout)
+	defer cancel()
+	if _, err := s.partner(ctx, c, leadline.ScopeSLOsRead, time.Now()); err != nil {
+		return err
+	}
+	return answerJSON(c, http.StatusOK, struct {
+		SLOs []rules.SLOStatus `json:"slos"`
+	}{s.SLOs()})
+}
