@@ -74,15 +74,20 @@ func (c *condition) onSilence() bool {
 	case "unless":
 		return c.left.onSilence() && !c.right.onSilence()
 	}
+	usual := false
 	for _, l := range []linear{c.a, c.b} {
 		for _, t := range l.terms {
-			if t.measure.kind == kindAge {
+			switch {
+			case t.measure.kind == kindAge:
 				return true
-			}
-			if t.measure.kind != kindCount {
+			case t.measure.kind != kindCount:
 				return false
 			}
+			usual = usual || t.measure.back > 0
 		}
+	}
+	if usual { // which is any number
+		return true
 	}
 	return holds(c.op, c.a.constant, c.b.constant)
 }

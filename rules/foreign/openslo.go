@@ -80,8 +80,9 @@ func (im *importer) openObjective(set *openSet, h *openHead[openSLOSpec], i int,
 	o := &objective{
 		name: h.Metadata.Name.Value, pos: t.Pos, service: s.Service.Value, description: s.Description.Value,
 		percent: t.TargetPercent.Value, sli: indicator, by: im.tellApart(t.Pos, g, indicator.source),
-		labels: im.constant(h.Metadata.Labels), page: block(), ticket: block(),
+		page: block(), ticket: block(),
 	}
+	o.labels = im.constant(o, h.Metadata.Labels)
 	if t.TargetPercent.Pos.IsZero() {
 		o.percent = 100 * t.Target.Value
 	}

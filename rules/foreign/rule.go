@@ -86,7 +86,7 @@ func names(all []measure) func(measure) string {
 	used := map[string]bool{}
 	for _, m := range all {
 		name := m.base()
-		if len(windows[name]) > 1 {
+		if len(windows[name]) > 1 && m.kind != kindAge {
 			name += "_" + source.FormatDuration(m.window)
 		}
 		for i, first := 2, name; used[name]; i++ {
@@ -110,7 +110,7 @@ func (m measure) base() string {
 		name = "n"
 	}
 	if m.back > 0 {
-		name += "_" + source.FormatDuration(m.back) + "_ago"
+		name += "_usual"
 	}
 	return name
 }
@@ -149,7 +149,7 @@ func (m measure) write() mapping {
 	if m.back > 0 {
 		base := flow()
 		base.duration("season", m.back)
-		base.number("periods", 1)
+		base.number("periods", seasons)
 		base.text("stat", "median")
 		out.mapping("baseline", base)
 	}

@@ -167,18 +167,22 @@ func (im *importer) words(m source.Map[source.Passage], known []string) mapping 
 	return out
 }
 
-// constant are the labels that do not change, without those that an SLO sets itself.
-func (im *importer) constant(maps ...source.Map[source.At[string]]) mapping {
+// constant are the labels that do not change, without those that the SLO has already.
+func (im *importer) constant(o *objective, maps ...source.Map[source.At[string]]) mapping {
 	out := flow()
 	seen := map[string]bool{}
 	for _, m := range slices.Backward(maps) { // the last says it
 		for _, e := range m {
-			switch name, v := e.Name.Value, e.Value.Value; {
-			case seen[name]:
+			name, v := e.Name.Value, e.Value.Value
+			own, has := o.labels.get(name)
+			switch {
+			case seen[name] || has && own == v:
 			case strings.Contains(v, "{{"):
 				im.note(e.Value.Pos, "label "+name+" changes with its template and is left out: labels are the alert's identity", "put it in annotations")
 			case slices.Contains([]string{"slo", "service", "severity", "alertname"}, name):
 				im.note(e.Name.Pos, "the label "+name+" is set by Leadline", "route by severity page and ticket, or by team")
+			case has || slices.Contains(o.by, name):
+				im.note(e.Name.Pos, "the SLO has a label "+name+" already", "rename this one")
 			default:
 				seen[name] = true
 				out.text(name, v)

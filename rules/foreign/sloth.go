@@ -104,7 +104,7 @@ func (im *importer) slothSLO(f *slothFile, s *slothSLO, taken map[string]bool) {
 		percent: s.Objective.Value, period: plain(slothPeriod), sli: indicator,
 		by: im.tellApart(s.Pos, v.grouping, indicator.source),
 	}
-	o.labels = im.constant(f.Labels, s.Labels)
+	o.labels = im.constant(o, f.Labels, s.Labels)
 	if p := s.Plugins.Pos; !p.IsZero() {
 		im.note(p, "plugins are not run", "leave them out")
 	}
@@ -176,7 +176,7 @@ func (im *importer) slothAlerting(a slothAlerting, o *objective) {
 			o.windows = slices.DeleteFunc(o.windows, func(w window) bool { return w.severity == x.severity })
 			continue
 		}
-		x.to.mapping("labels", im.constant(a.Labels, x.alert.Labels))
+		x.to.mapping("labels", im.constant(o, a.Labels, x.alert.Labels))
 		x.to.mapping("annotations", im.words(append(slices.Clone(a.Annotations), x.alert.Annotations...), o.by))
 	}
 	if o.windows != nil && len(o.windows) == 0 {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/VictoriaMetrics/metricsql"
+
+	"leadline/source"
 )
 
 // lookback is how long Prometheus takes a sample for the present.
@@ -106,8 +108,14 @@ func (r *reader) rows(function string, e *metricsql.RollupExpr) (value, error) {
 			return value{}, r.refuse("offset", "an offset that is no whole number of days has no counterpart", "compare with the same time of another day, such as offset 1w")
 		}
 	}
+	if back > 0 {
+		r.note(r.at("offset"), fmt.Sprintf("one time %s ago says little about what is usual", source.FormatDuration(back)), fmt.Sprintf("the median of %d such times is taken", seasons))
+	}
 	return r.counted(series, window, back)
 }
+
+// seasons are how many of them a baseline looks at.
+const seasons = 4
 
 // quantile reads histogram_quantile(φ, rate(buckets)).
 func (r *reader) quantile(e *metricsql.FuncExpr) (value, error) {

@@ -21,6 +21,19 @@ func (m mapping) node1(key string, v *yaml.Node) {
 	m.node.Content = append(m.node.Content, plain(key), v)
 }
 
+// get is the text of a key.
+func (m mapping) get(key string) (string, bool) {
+	if m.node == nil {
+		return "", false
+	}
+	for i := 0; i < len(m.node.Content); i += 2 {
+		if m.node.Content[i].Value == key {
+			return m.node.Content[i+1].Value, true
+		}
+	}
+	return "", false
+}
+
 // text adds a text unless it is empty.
 func (m mapping) text(key, v string) {
 	if v != "" {
