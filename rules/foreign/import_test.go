@@ -12,8 +12,14 @@ import (
 	"leadline/source"
 )
 
+// failer is a *testing.T or a *rapid.T.
+type failer interface {
+	Helper()
+	Fatal(args ...any)
+}
+
 // table is what a user would say with --map.
-func table(t testing.TB) foreign.Table {
+func table(t failer) foreign.Table {
 	t.Helper()
 	out := foreign.Table{}
 	for _, s := range []string{
@@ -62,6 +68,26 @@ func parses(t testing.TB, text []byte) (kinds map[string]int) {
 		t.Errorf("%v\n%s", errs, text)
 	}
 	return kinds
+}
+
+// TestDocumentation: every metric that needs no --map is in docs/IMPORT.md, with what it counts.
+func TestDocumentation(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/IMPORT.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, u := range foreign.Usual() {
+		name, target, _ := strings.Cut(u, "=")
+		source, field, _ := strings.Cut(target, ":")
+		found := false
+		for line := range strings.Lines(string(text)) {
+			found = found || strings.Contains(line, "`"+name+"`") && strings.Contains(line, "| "+source+", "+field+" |")
+		}
+		if !found {
+			t.Errorf("docs/IMPORT.md does not tell %s", u)
+		}
+	}
 }
 
 func TestGolden(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 )
 
 // one imports one alert with an expression.
-func one(t testing.TB, expr string) foreign.Result {
+func one(t failer, expr string) foreign.Result {
 	t.Helper()
 	quoted, err := json.Marshal(expr) // a JSON text is a YAML text
 	if err != nil {
