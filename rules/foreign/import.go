@@ -2,7 +2,6 @@ package foreign
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -83,8 +82,8 @@ type importer struct {
 	notes    source.Errors
 	mistakes source.Errors // the part of them that decoding found
 	items    []item
-	current  []source.Pos // the items that notes are about; none while it is their file or group
-	count    int          // of recording rules
+	current  []int // the items that notes are about; none while it is their file or group
+	count    int   // of recording rules
 }
 
 // item is an alert or an SLO.
@@ -93,24 +92,26 @@ type item struct {
 	mapped, noted bool
 }
 
-// begin makes the next notes about a new item.
-func (im *importer) begin(at source.Pos) {
+// begin makes the next notes about a new item, and is its number.
+func (im *importer) begin(at source.Pos) int {
+	i := len(im.items)
 	im.items = append(im.items, item{pos: at})
-	im.current = []source.Pos{at}
+	im.current = []int{i}
+	return i
 }
 
-// each calls do for the items that notes are about.
-func (im *importer) each(do func(*item)) {
-	for i := range im.items {
-		if slices.Contains(im.current, im.items[i].pos) {
-			do(&im.items[i])
-		}
+// mapped marks the current items.
+func (im *importer) mapped() {
+	for _, i := range im.current {
+		im.items[i].mapped = true
 	}
 }
 
 func (im *importer) note(at source.Pos, what, do string) {
 	im.notes = append(im.notes, at.Error(what, do))
-	im.each(func(x *item) { x.noted = true })
+	for _, i := range im.current {
+		im.items[i].noted = true
+	}
 }
 
 // decoded keeps the mistakes of a document, each for the item in which it stands.
@@ -126,16 +127,17 @@ func (im *importer) refuse(err error) {
 }
 
 func (im *importer) reader() *reader {
-	return &reader{table: im.table, recorded: im.recorded, note: im.note}
+	return &reader{table: im.table, recorded: im.recorded, note: im.note, opened: new(int)}
 }
 
 func (im *importer) result() Result {
 	r := Result{Notes: im.notes.Sorted(), Recordings: im.count}
-	for i, x := range im.items {
+	im.blame()
+	for _, x := range im.items {
 		switch {
 		case !x.mapped:
 			r.Missing++
-		case x.noted, slices.ContainsFunc(im.mistakes, func(e *source.Error) bool { return im.within(i, e) }):
+		case x.noted:
 			r.Partly++
 		default:
 			r.Whole++
@@ -147,18 +149,23 @@ func (im *importer) result() Result {
 	return r
 }
 
-// within reports whether a mistake stands between the beginning of an item and that of the next.
-func (im *importer) within(i int, e *source.Error) bool {
-	begin := im.items[i].pos.Error("", "")
-	if e.File != begin.File || e.Line < begin.Line {
-		return false
+// blame gives the mistakes of decoding to the items in which they stand: the last that begins before.
+func (im *importer) blame() {
+	begins := make([]*source.Error, len(im.items))
+	for i, x := range im.items {
+		begins[i] = x.pos.Error("", "")
 	}
-	for _, x := range im.items {
-		if next := x.pos.Error("", ""); next.File == begin.File && next.Line > begin.Line && e.Line >= next.Line {
-			return false
+	for _, e := range im.mistakes {
+		last := -1
+		for i, b := range begins {
+			if b.File == e.File && b.Line <= e.Line && (last < 0 || b.Line > begins[last].Line) {
+				last = i
+			}
+		}
+		if last >= 0 {
+			im.items[last].noted = true
 		}
 	}
-	return true
 }
 
 // refused asks Leadline's own parser about a document.

@@ -100,7 +100,7 @@ func (im *importer) group(g promGroup, taken map[string]bool) {
 			continue
 		}
 		list.Content = append(list.Content, n)
-		im.each(func(x *item) { x.mapped = true })
+		im.mapped()
 	}
 	im.current = nil
 	if len(list.Content) == 0 {
@@ -165,6 +165,7 @@ func (im *importer) groupSpec(g *promGroup) mapping {
 // alerts are the rules of a group that map. Alerts of one name with different severities become levels of one rule.
 func (im *importer) alerts(g *promGroup) []*rule {
 	var out []*rule
+	used := map[string]int{} // names, with the number that the next of that name gets
 	for i := range g.Rules {
 		r := im.alert(g, &g.Rules[i])
 		if r == nil {
@@ -182,10 +183,12 @@ func (im *importer) alerts(g *promGroup) []*rule {
 		if joined {
 			continue
 		}
-		for n := 2; slices.ContainsFunc(out, func(o *rule) bool { return o.name == r.name }); n++ {
-			name := fmt.Sprintf("%s%d", g.Rules[i].Alert.Value, n)
-			im.note(r.pos, "alert "+r.name+" is there twice, and not only the severity differs", "this one is named "+name)
-			r.name = name
+		for base := r.name; used[r.name] > 0; {
+			used[base]++
+			r.name = fmt.Sprintf("%s%d", base, used[base])
+		}
+		if used[r.name] = 1; r.name != g.Rules[i].Alert.Value {
+			im.note(r.pos, "alert "+g.Rules[i].Alert.Value+" is there twice, and not only the severity differs", "this one is named "+r.name)
 		}
 		out = append(out, r)
 	}
@@ -212,7 +215,7 @@ func (im *importer) alert(g *promGroup, p *promRule) *rule {
 		im.note(p.Pos, "the rule has neither alert nor record", "name it")
 		return nil
 	}
-	im.begin(p.Pos)
+	number := im.begin(p.Pos)
 	if p.Expr.IsZero() {
 		return nil // reported as missing
 	}
@@ -221,7 +224,7 @@ func (im *importer) alert(g *promGroup, p *promRule) *rule {
 		im.refuse(err)
 		return nil
 	}
-	r := &rule{name: p.Alert.Value, pos: p.Alert.Pos, from: []source.Pos{p.Pos}, every: p.For.Value, keep: p.KeepFiringFor.Value, annotations: p.Annotations}
+	r := &rule{name: p.Alert.Value, pos: p.Alert.Pos, from: []int{number}, every: p.For.Value, keep: p.KeepFiringFor.Value, annotations: p.Annotations}
 	r.by = im.groupedBy(p, grouping, when.measures())
 	interval := g.Interval.Value
 	if interval == 0 {

@@ -16,7 +16,7 @@ import (
 const (
 	maxQueryBytes = 16 << 10
 	maxQueryDepth = 64
-	maxRecordings = 8 // recording rules inside recording rules
+	maxRecordings = 64 // recording rules in one expression, those inside others included
 )
 
 var templates = regexp.MustCompile(`(?i)\b(with|ru|ttf)\s*\(`)
@@ -37,7 +37,7 @@ type reader struct {
 
 	passage source.Passage // the query being read
 	outer   source.Pos     // where the outermost query begins, while a recording rule is being read
-	depth   int            // of recording rules
+	opened  *int           // how many recording rules have been put in
 }
 
 // at is the place of a word of the query, as far as it can be found.

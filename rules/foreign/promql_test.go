@@ -111,7 +111,7 @@ func TestRefused(t *testing.T) {
 	f(`sum(rate(leads_total[5m] @ 100)) > 1`, "@ has no counterpart")
 	f(`leads_total > 1`, "has no window")
 	f(`rate(errors:ratio[5m]) > 1`, "a window over the recording rule")
-	f(`circle > 1`, "nested deeper")
+	f(`circle > 1`, "more than 64 recording rules")
 	f(`sum(rate(leads_total[5m])) / sum(rate(leads_total[5m])) > 1`, "both sides of the ratio count the same")
 	f(`sum(rate(leads_failed_total[5m])) / sum(rate(leads_total[10m])) > 1`, "no ratio of counts over one window")
 	f(`sum(rate(leads_failed_total[5m])) / sum(rate(enrich_milliseconds_count[5m])) > 1`, "no ratio of counts")

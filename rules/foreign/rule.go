@@ -17,7 +17,7 @@ import (
 type rule struct {
 	name        string
 	pos         source.Pos
-	from        []source.Pos // the alerts that it was made of
+	from        []int // the items that it was made of
 	by          []string
 	levels      []level
 	every       time.Duration // `for`

@@ -96,11 +96,10 @@ func seriesName(e *metricsql.MetricExpr) string {
 
 // recording puts a recording rule in the place of its name.
 func (r *reader) recording(name string, p source.Passage, e *metricsql.MetricExpr) (value, error) {
-	if r.depth >= maxRecordings {
-		return value{}, r.refuse(name, "recording rules are nested deeper than "+fmt.Sprint(maxRecordings), "remove the circle")
+	if *r.opened++; *r.opened > maxRecordings {
+		return value{}, r.refuse(name, fmt.Sprintf("the expression needs more than %d recording rules", maxRecordings), "simplify them, or remove the circle")
 	}
 	inner := *r
-	inner.depth++
 	inner.outer = r.at(name)
 	v, err := inner.number(p)
 	if err != nil {

@@ -149,7 +149,7 @@ func (im *importer) add(o *objective, from string, taken map[string]bool) {
 	taken[name] = true
 	doc.HeadComment = "From " + strings.ReplaceAll(from, "\n", " ") + "."
 	im.docs = append(im.docs, doc)
-	im.each(func(x *item) { x.mapped = true })
+	im.mapped()
 }
 
 // words are the annotations of an SLO's alerts, which know labels but no value.
