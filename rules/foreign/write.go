@@ -95,7 +95,7 @@ func write(docs ...*yaml.Node) []byte {
 		if i > 0 {
 			b.WriteString("---\n")
 		}
-		text, err := yaml.Dump(d, yaml.WithIndent(2), yaml.WithLineWidth(-1))
+		text, err := yaml.Dump(d, yaml.WithIndent(2), yaml.WithCompactSeqIndent(false), yaml.WithLineWidth(-1))
 		if err != nil {
 			panic("BUG: " + err.Error()) // it is our own tree
 		}
