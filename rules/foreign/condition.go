@@ -13,15 +13,19 @@ type condition struct {
 // turned are the comparisons with their sides swapped.
 var turned = map[string]string{"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 
-// compare makes a comparison; one with a number is solved for its first measure.
+// compare makes a comparison that begins with a measure as it is; one with a number is solved for it.
 func compare(op string, a, b linear) *condition {
 	if a.isNumber() {
 		a, b, op = b, a, turned[op]
 	}
-	if len(a.terms) == 0 || !b.isNumber() {
+	if len(a.terms) == 0 {
 		return &condition{op: op, a: a, b: b}
 	}
 	f := a.terms[0].factor
+	if !b.isNumber() {
+		f = math.Abs(f)
+		return &condition{op: op, a: a.times(1 / f), b: b.times(1 / f), rate: !near(f, 1)}
+	}
 	if len(a.terms) > 1 {
 		f = math.Abs(f)
 	}

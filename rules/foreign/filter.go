@@ -58,7 +58,7 @@ func (r *reader) filters(series string, t Target, filters []metricsql.LabelFilte
 		case slices.Contains(targets, lf.Label):
 			r.note(r.at(lf.Label), fmt.Sprintf("%s says where Prometheus counted and is left out", matcher(lf)), "add a where if it has to be told apart")
 		default:
-			err = r.refuse(lf.Label, fmt.Sprintf("%s has no label %s", t.Source, lf.Label), fmt.Sprintf("there are %s; say with --map '%s=%s?WHERE' what it means", strings.Join(fields(t.Source), ", "), trimSuffixes(series), t.Source))
+			err = r.refuse(lf.Label, fmt.Sprintf("%s has no label %s", t.Source, lf.Label), fmt.Sprintf("say with --map '%s=%s?WHERE' what it counts", trimSuffixes(series), t.Source))
 		}
 		if err != nil {
 			return f, err

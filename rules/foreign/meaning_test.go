@@ -61,6 +61,9 @@ func condition(t *rapid.T, depth int) string {
 	}
 	op := rapid.SampledFrom([]string{"<", "<=", ">", ">="}).Draw(t, "comparison")
 	sides := []string{number(t, 2), fmt.Sprint(rapid.Float64Range(-2, 400).Draw(t, "threshold"))}
+	if rapid.IntRange(0, 3).Draw(t, "both") == 0 {
+		sides[1] = number(t, 1)
+	}
 	if rapid.Bool().Draw(t, "turned") {
 		sides[0], sides[1] = sides[1], sides[0]
 	}

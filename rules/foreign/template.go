@@ -31,7 +31,7 @@ type annotation struct {
 
 // units that a format writes itself.
 var units = map[string]*regexp.Regexp{
-	"ms":      regexp.MustCompile(`^\s?(s|secs?|seconds?|ms|milliseconds?)\b`),
+	"ms":      regexp.MustCompile(`^\s?(s|secs?|seconds?|ms|milliseconds?|m|min|minutes?|h|hours?)\b`),
 	"percent": regexp.MustCompile(`^\s?(%|percent\b)`),
 }
 
