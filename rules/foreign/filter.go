@@ -71,7 +71,7 @@ func matcher(lf metricsql.LabelFilter) string { return string(lf.AppendString(ni
 
 // bucket reads le="0.5": rows of at most that duration.
 func (r *reader) bucket(f *filtered, series string, t Target, lf metricsql.LabelFilter) error {
-	texts, literal := alternatives(lf)
+	texts, literal := undotted(lf)
 	size, _ := unit(series)
 	for i, s := range texts {
 		v, err := strconv.ParseFloat(s, 64)
@@ -141,10 +141,13 @@ func alternatives(lf metricsql.LabelFilter) (texts []string, literal bool) {
 	return texts, true
 }
 
+var innerDot = regexp.MustCompile(`(\w)\.(\w)`)
+
 // undotted are the alternatives of a pattern in which a dot that is not escaped stands in a name, such as lead.started.
 func undotted(lf metricsql.LabelFilter) ([]string, bool) {
-	dots := regexp.MustCompile(`(\w)\.(\w)`)
-	lf.Value = dots.ReplaceAllString(lf.Value, `$1\.$2`)
+	if lf.IsRegexp {
+		lf.Value = innerDot.ReplaceAllString(lf.Value, `$1\.$2`)
+	}
 	return alternatives(lf)
 }
 

@@ -23,7 +23,7 @@ func table(t failer) foreign.Table {
 	t.Helper()
 	out := foreign.Table{}
 	for _, s := range []string{
-		"leads_total=event", `leads_failed_total=event?worst != "ok"`, "enrich_milliseconds=span:duration_ms",
+		"leads_total=event", `leads_failed_total=event?worst != "ok"`, "enrich_milliseconds=span:duration_ms", "checkout=span",
 		"lead_last_received_timestamp_seconds=event",
 	} {
 		name, target, err := foreign.ParseTarget(s)

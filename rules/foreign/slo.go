@@ -57,9 +57,6 @@ var usualWindows = []window{
 func (r *reader) indicator(v value) (sli, error) {
 	m, factor, single := v.single()
 	if !single || m.kind != kindRatio || !near(factor, 1) {
-		if bad, ok := v.badOf(); ok {
-			return r.indicator(bad)
-		}
 		return sli{}, r.refuse("", "the ratio of bad events is none of two counts", "divide the rate of bad events by that of all")
 	}
 	extra, ok := m.where.beyond(m.den)
@@ -71,16 +68,6 @@ func (r *reader) indicator(v value) (sli, error) {
 		s.field, s.above = extra[0].field, extra[0].literal
 	}
 	return s, nil
-}
-
-// badOf is the ratio of bad rows where v is 1 − a ratio that is left as it is, such as 1 − (1 − good/total).
-func (v value) badOf() (value, bool) {
-	if len(v.terms) != 1 || !near(v.constant, 1) || !near(v.terms[0].factor, -1) {
-		return v, false
-	}
-	m, ok := v.terms[0].measure.others()
-	v.linear = one(m, 1)
-	return v, ok
 }
 
 // complement is 1 − v.
