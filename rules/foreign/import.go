@@ -174,10 +174,11 @@ func refused(doc *yaml.Node) source.Errors {
 	if err != nil {
 		return err.(source.Errors) //nolint:errorlint // Documents says so
 	}
-	if docs[0].Kind.Value == kindSLO {
-		return nil
+	parse := rules.Parse
+	if docs[0].Kind.Value == rules.KindSLO {
+		parse = rules.ParseSLO
 	}
-	_, errs := rules.Parse(docs[0])
+	_, errs := parse(docs[0])
 	return errs
 }
 

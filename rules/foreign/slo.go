@@ -12,8 +12,6 @@ import (
 	"leadline/source"
 )
 
-const kindSLO = "SLO"
-
 // objective is an SLO that has a counterpart.
 type objective struct {
 	name        string
@@ -128,7 +126,7 @@ func (im *importer) add(o *objective, from string, taken map[string]bool) {
 	if name != o.name {
 		im.note(o.pos, fmt.Sprintf("there are two SLOs %q", o.name), "the second is named "+name)
 	}
-	doc := document("", kindSLO, name, o.labels, o.write())
+	doc := document("", rules.KindSLO, name, o.labels, o.write())
 	if errs := refused(doc); len(errs) > 0 {
 		im.note(o.pos, "the SLO does not load: "+reasons(errs), "change it there or here")
 		return
