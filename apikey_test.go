@@ -30,6 +30,16 @@ func TestAPIKeyRoundTrip(t *testing.T) {
 	}
 }
 
+// A key that was given out must be one for ever.
+func TestParseAPIKeyOfOld(t *testing.T) {
+	t.Parallel()
+	const secret = "abcdefghijklmnopqrstuvwxyzABCDEF"
+	id, hash, err := leadline.ParseAPIKey("ll_live_0123abCD_" + secret + "05yoyM")
+	if err != nil || id != "0123abCD" || hash != sha256.Sum256([]byte(secret)) {
+		t.Errorf("got %q, %x, %v", id, hash, err)
+	}
+}
+
 func TestParseAPIKeyRefuses(t *testing.T) {
 	t.Parallel()
 	_, text := leadline.NewAPIKey("acme", "", nil, time.Time{})

@@ -28,7 +28,7 @@ func (s *Server) events(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	r.request.Wait = c.Query("wait") == "true"
+	r.request.Wait = len(c.Request().URI().QueryString()) > 0 && c.Query("wait") == "true"
 	if key := c.Get("Idempotency-Key"); key != "" {
 		return s.once(c, r.request.Partner, key, func() error { return s.submit(c, r) })
 	}
@@ -141,6 +141,8 @@ func bodyFormat(c *fiber.Ctx) (ingest.Format, error) {
 	return 0, problem{Status: http.StatusUnsupportedMediaType, Code: "unsupported_type", Detail: fmt.Sprintf("Content-Type %.64q is not supported: send application/json or application/x-ndjson", header)}
 }
 
+var kindJSON = []byte("application/json")
+
 // accepted answers with the receipt: what it counts is on disk.
 func accepted(c *fiber.Ctx, status int, r *leadline.Receipt) error {
 	if len(r.Items) > 0 {
@@ -149,7 +151,7 @@ func accepted(c *fiber.Ctx, status int, r *leadline.Receipt) error {
 			RequestID string `json:"request_id"`
 		}{r, requestID(c)})
 	}
-	c.Set(fiber.HeaderContentType, "application/json")
+	c.Response().Header.SetContentTypeBytes(kindJSON)
 	c.Status(status)
 	var buf [112]byte
 	b := append(buf[:0], `{"accepted":`...)
@@ -157,7 +159,7 @@ func accepted(c *fiber.Ctx, status int, r *leadline.Receipt) error {
 	b = append(b, `,"duplicates":`...)
 	b = strconv.AppendInt(b, int64(r.Duplicates), 10)
 	b = append(b, `,"rejected":0,"request_id":"`...)
-	b = append(b, c.Response().Header.Peek(requestIDHeader)...)
+	b = append(b, identified(c)...)
 	b = append(b, "\"}\n"...)
 	c.Response().SetBody(b) // copies
 	return nil

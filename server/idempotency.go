@@ -121,7 +121,7 @@ func (s *Server) once(c *fiber.Ctx, partner, key string, do func() error) error 
 	case !known.done:
 		return problem{Status: http.StatusConflict, Code: "idempotency_in_flight", Detail: "the first request with this Idempotency-Key is still under way: ask again", retryAfter: time.Second}
 	default:
-		c.Set(requestIDHeader, known.requestID)
+		c.Response().Header.SetCanonical(requestIDHeader, []byte(known.requestID))
 		c.Set("Idempotency-Replayed", "true")
 		c.Set(fiber.HeaderContentType, known.kind)
 		return c.Status(known.status).Send(known.body)

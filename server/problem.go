@@ -97,22 +97,26 @@ func (s *Server) fiberProblem(c *fiber.Ctx, fe *fiber.Error) problem {
 	return p
 }
 
-const requestIDHeader = "X-Request-Id"
+var requestIDHeader = []byte("X-Request-Id")
 
 // identify gives every request an id of ours; a sender's own is never trusted into the log.
 func (s *Server) identify(c *fiber.Ctx) error {
-	requestID(c)
+	identified(c)
 	return c.Next()
 }
 
 // requestID is the request's id, made where there is none yet: fasthttp refuses some requests before any handler.
-func requestID(c *fiber.Ctx) string {
-	if id := c.Response().Header.Peek(requestIDHeader); len(id) > 0 {
-		return string(id)
+func requestID(c *fiber.Ctx) string { return string(identified(c)) }
+
+// identified is the same as bytes of the header.
+func identified(c *fiber.Ctx) []byte {
+	h := &c.Response().Header
+	if len(h.PeekCanonical(requestIDHeader)) == 0 {
+		var b [8]byte
+		rand.Read(b[:])
+		var id [16]byte
+		hex.Encode(id[:], b[:])
+		h.SetCanonical(requestIDHeader, id[:])
 	}
-	var b [8]byte
-	rand.Read(b[:])
-	id := hex.EncodeToString(b[:])
-	c.Set(requestIDHeader, id)
-	return id
+	return h.PeekCanonical(requestIDHeader)
 }

@@ -16,15 +16,22 @@ func (t *timing) lap(c *fiber.Ctx, name string) {
 	now := time.Now()
 	var buf [160]byte
 	h := &c.Response().Header
-	b := append(buf[:0], h.Peek(serverTiming)...)
+	b := append(buf[:0], h.PeekCanonical(serverTiming)...)
 	if len(b) > 0 {
 		b = append(b, ", "...)
 	}
 	b = append(b, name...)
 	b = append(b, ";dur="...)
-	b = strconv.AppendFloat(b, float64(now.Sub(t.last).Microseconds())/1e3, 'f', 3, 64)
-	h.SetBytesV(serverTiming, b)
+	b = appendMillis(b, now.Sub(t.last))
+	h.SetCanonical(serverTiming, b)
 	t.last = now
 }
 
-const serverTiming = "Server-Timing"
+// appendMillis writes milliseconds with three decimals.
+func appendMillis(b []byte, d time.Duration) []byte {
+	us := max(d, 0).Microseconds()
+	b = strconv.AppendInt(b, us/1000, 10)
+	return append(b, '.', byte('0'+us/100%10), byte('0'+us/10%10), byte('0'+us%10))
+}
+
+var serverTiming = []byte("Server-Timing")

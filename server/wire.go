@@ -17,7 +17,7 @@ func (s *Server) guard(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 		h := &ctx.Request.Header
 		refused := 0
 		switch {
-		case hasField(h.RawHeaders(), "transfer-encoding") && hasField(h.RawHeaders(), "content-length"):
+		case twoLengths(h.RawHeaders()):
 			refused = http.StatusBadRequest
 		case !s.methods[string(h.Method())]:
 			refused = http.StatusMethodNotAllowed
@@ -34,12 +34,27 @@ func (s *Server) guard(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 	}
 }
 
-// hasField reports whether raw headers have a field of a name, which is in lower case.
-func hasField(raw []byte, name string) bool {
-	for line := range bytes.Lines(raw) {
-		if i := bytes.IndexByte(line, ':'); i == len(name) && bytes.EqualFold(line[:i], []byte(name)) {
-			return true
+// twoLengths reports whether raw headers say twice how long the body is: by Content-Length and by Transfer-Encoding.
+func twoLengths(raw []byte) bool {
+	length, chunks := false, false
+	for len(raw) > 0 {
+		line := raw
+		if i := bytes.IndexByte(raw, '\n'); i >= 0 {
+			line, raw = raw[:i], raw[i+1:]
+		} else {
+			raw = nil
+		}
+		switch {
+		case isField(line, "content-length"):
+			length = true
+		case isField(line, "transfer-encoding"):
+			chunks = true
 		}
 	}
-	return false
+	return length && chunks
+}
+
+// isField reports whether a line of raw headers is the field of a name, which is in lower case.
+func isField(line []byte, name string) bool {
+	return len(line) > len(name) && line[len(name)] == ':' && bytes.EqualFold(line[:len(name)], []byte(name))
 }
