@@ -3,6 +3,7 @@ package measure
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -179,4 +180,21 @@ func (f *fields) Visit(n *ast.Node) {
 	if i, ok := (*n).(*ast.IdentifierNode); ok {
 		*f = append(*f, i.Value)
 	}
+}
+
+// Within reports whether all rows of p are rows of q, as far as the text tells: q takes every row, or is a part of p.
+func (p Predicate) Within(q Predicate) bool {
+	return q.tree == nil || slices.Contains(conjuncts(p.tree), q.tree.String())
+}
+
+// conjuncts are a condition's parts that are joined by and, and itself.
+func conjuncts(n ast.Node) []string {
+	if n == nil {
+		return nil
+	}
+	out := []string{n.String()}
+	if b, ok := n.(*ast.BinaryNode); ok && (b.Operator == "and" || b.Operator == "&&") {
+		out = slices.Concat(out, conjuncts(b.Left), conjuncts(b.Right))
+	}
+	return out
 }
