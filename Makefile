@@ -54,10 +54,10 @@ race: engine web ## the same with the race detector (needs a C compiler)
 	@CGO_ENABLED=1 go test -race -timeout 20m ./...
 
 .PHONY: check
-check: engine web bin/golangci-lint ## lint, formatting, examples
+check: engine web bin/golangci-lint ## lint, formatting, examples and their tests
 	@bin/golangci-lint run ./...
 	@go mod verify >/dev/null
-	@go build -o bin/leadline ./cmd/leadline && bin/leadline check examples
+	@go build -o bin/leadline ./cmd/leadline && bin/leadline check examples && bin/leadline test examples
 
 .PHONY: fmt
 fmt: bin/golangci-lint ## format the code

@@ -15,9 +15,12 @@ import (
 	"leadline/source"
 )
 
-// Checked counts what Check looked at.
+// Checked counts what Check looked at, and holds what it found.
 type Checked struct {
 	Configs, Groups, SLOs, Tests, Schedules, Qualify, Types int
+
+	Mistakes source.Errors // what has to be mended
+	Notes    source.Errors // what may be meant
 }
 
 func (c Checked) String() string {
@@ -49,46 +52,52 @@ func (c Checked) String() string {
 
 // Check reads files and folders and finds every mistake in them: configurations (YAML without a kind), RuleGroup, SLO,
 // RuleTest, Schedule and Qualify documents, and folders of event schemas (<event.type>/<major>.json).
-func Check(paths []string) (Checked, source.Errors, error) {
+func Check(paths []string) (Checked, error) {
 	c := &checker{rules: &rulesByFile{}}
 	for _, p := range paths {
 		files, err := filesUnder(p)
 		if err != nil {
-			return c.Checked, nil, fmt.Errorf("check: %w", err)
+			return c.Checked, fmt.Errorf("check: %w", err)
 		}
 		for _, f := range files {
+			c.whole = c.whole || f != filepath.Clean(p)
 			if err := c.file(f); err != nil {
-				return c.Checked, nil, err
+				return c.Checked, err
 			}
 		}
 	}
 	for _, root := range slices.Compact(slices.Sorted(slices.Values(c.schemaRoots))) {
 		r, err := schema.Load(os.DirFS(root))
-		c.errs = append(c.errs, mistakes(inFolder(root, err))...)
+		c.mistakes(mistakes(inFolder(root, err))...)
 		if err == nil {
 			c.Types += len(r.Types())
 		}
 	}
 	schedules, errs := oncall.Schedules(c.schedules)
 	c.Schedules = len(schedules)
-	c.errs = append(c.errs, errs...)
-	c.errs = append(c.errs, rules.Check(c.groups)...)
-	for _, d := range c.tests {
-		_, errs := ruletest.Parse(d, c.rules.near(d))
-		c.errs = append(c.errs, errs...)
-	}
-	return c.Checked, c.errs.Sorted(), nil
+	c.mistakes(errs...)
+	c.mistakes(rules.Check(c.groups)...)
+	c.lint()
+	c.tested()
+	c.people(schedules)
+	c.Mistakes, c.Notes = c.Mistakes.Sorted(), c.Notes.Sorted()
+	return c.Checked, nil
 }
 
 type checker struct {
 	Checked
-	errs        source.Errors
+	whole       bool // a folder: what is not in it is nowhere
+	configs     []Config
 	groups      []*rules.Group
 	schedules   []source.Document
 	tests       []source.Document
 	rules       *rulesByFile // that the tests name
 	schemaRoots []string
 }
+
+func (c *checker) mistakes(errs ...*source.Error) { c.Mistakes = append(c.Mistakes, errs...) }
+
+func (c *checker) note(at source.Pos, what, do string) { c.Notes = append(c.Notes, at.Error(what, do)) }
 
 func (c *checker) file(path string) error {
 	switch filepath.Ext(path) {
@@ -106,7 +115,7 @@ func (c *checker) file(path string) error {
 		return fmt.Errorf("check: %w", err)
 	}
 	docs, err := source.Documents(path, data)
-	c.errs = append(c.errs, mistakes(err)...)
+	c.mistakes(mistakes(err)...)
 	for _, d := range docs {
 		c.document(path, data, d)
 	}
@@ -117,11 +126,13 @@ func (c *checker) document(path string, data []byte, d source.Document) {
 	switch d.Kind.Value {
 	case rules.Kind:
 		g, errs := rules.Parse(d)
-		c.groups, c.errs = append(c.groups, g), append(c.errs, errs...)
+		c.mistakes(errs...)
+		c.groups = append(c.groups, g)
 		c.Groups++
 	case rules.KindSLO:
 		g, errs := rules.ParseSLO(d)
-		c.groups, c.errs = append(c.groups, g), append(c.errs, errs...)
+		c.mistakes(errs...)
+		c.groups = append(c.groups, g)
 		c.SLOs++
 	case ruletest.Kind:
 		c.tests = append(c.tests, d)
@@ -130,21 +141,22 @@ func (c *checker) document(path string, data []byte, d source.Document) {
 		c.schedules = append(c.schedules, d)
 	case ingest.KindQualify:
 		_, err := ingest.LoadRules(path, data)
-		c.errs = append(c.errs, mistakes(err)...)
+		c.mistakes(mistakes(err)...)
 		c.Qualify++
 	case "":
 		if !d.APIVersion.Pos.IsZero() {
-			c.errs = append(c.errs, unknownKind(d))
+			c.mistakes(unknownKind(d))
 			return
 		}
 		config, err := ReadConfig(path)
 		if err == nil { // else its paths are not resolved
-			c.errs = append(c.errs, config.missing()...)
+			c.mistakes(config.missing()...)
+			c.configs = append(c.configs, config)
 		}
-		c.errs = append(c.errs, mistakes(err)...)
+		c.mistakes(mistakes(err)...)
 		c.Configs++
 	default:
-		c.errs = append(c.errs, unknownKind(d))
+		c.mistakes(unknownKind(d))
 	}
 }
 

@@ -20,13 +20,24 @@ func check(_ context.Context, c *command) error {
 		fmt.Fprintln(c.err, "use: leadline check PATH…, such as leadline check examples")
 		return errUsage
 	}
-	found, errs, err := app.Check(paths)
+	found, err := app.Check(paths)
 	if err != nil {
 		return err
 	}
-	if len(errs) > 0 {
-		return fmt.Errorf("%w\n\n%d mistakes in %s", errs, len(errs), found)
+	if n := len(found.Mistakes); n > 0 {
+		return fmt.Errorf("%w\n\n%s in %s", found.Mistakes, counted(n, "mistake"), found)
+	}
+	for _, n := range found.Notes {
+		fmt.Fprintln(c.out, "note:", n)
 	}
 	_, err = fmt.Fprintln(c.out, "ok:", found)
 	return err
+}
+
+// counted is a number of things.
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }

@@ -130,6 +130,45 @@ func TestCheckFindsMissingFiles(t *testing.T) {
 	}
 }
 
+// TestCheckFindsWhatIsNotMeant: rules that are well-formed and useless are mistakes, and what may be meant is a note.
+func TestCheckFindsWhatIsNotMeant(t *testing.T) {
+	t.Parallel()
+	f := func(wantCode int, want string, files map[string]string) {
+		t.Helper()
+		dir := t.TempDir()
+		for name, text := range files {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		out, errs, code := leadlineSays(t, "check", dir)
+		if got := strings.ReplaceAll(out+errs, dir+"/", ""); code != wantCode || !strings.Contains(got, want) || want == "" && strings.Contains(got, "note:") {
+			t.Errorf("exit code %d, said:\n%swant:\n%s", code, got, want)
+		}
+	}
+	const head = "apiVersion: leadline/v1\n"
+	rule := func(expr, more string) string {
+		return head + "kind: RuleGroup\nmetadata: {name: g}\nspec:\n  labels: {team: partners, severity: page}\n  rules:\n" +
+			"    - alert: A\n      measure: {bad: {ratio: {num: {count: event, where: worst != 'ok'}, den: {count: event}}, window: 5m}, n: {count: event, window: 5m}}\n" +
+			"      expr: " + expr + "\n" + more
+	}
+	schedule := func(name, user, start string) string {
+		return head + "kind: Schedule\nmetadata: {name: " + name + "}\nspec: {timeZone: UTC, rotation: {users: [" + user + "], every: 1d, handoff: '10:00', start: " + start + "}}\n"
+	}
+	const tests = head + "kind: RuleTest\nmetadata: {name: t}\nspec: {rule_files: [r.yaml], tests: [{name: x, alert: A, series: [], events: []}]}\n"
+	f(1, "r.yaml:9:13: the condition never holds: ", map[string]string{"r.yaml": rule("bad > 1 and n > 9", "")})
+	f(0, "note: r.yaml:7:14: A fires on a single event: add min_samples, such as {n: 100}", map[string]string{"r.yaml": rule("bad > 0.1 and n > 0", "")})
+	f(0, "note: r.yaml:7:14: no test of A: write one", map[string]string{"r.yaml": rule("bad > 0.1 and n > 99", "")})
+	f(0, "", map[string]string{"r.yaml": rule("bad > 0.1 and n > 99", ""), "t.yaml": tests})
+	f(1, "s.yaml:4:42: olena is on call, and no configuration has a Telegram id of theirs: did you mean Olena?",
+		map[string]string{"leadline.yaml": "telegram: {people: {Olena: 1}}\n", "s.yaml": schedule("ops", "olena", "2026-03-02")})
+	f(0, "", map[string]string{"leadline.yaml": "telegram: {people: {Olena: 1}}\n", "s.yaml": schedule("ops", "Olena", "2026-03-02")})
+	f(0, "note: s.yaml:4:86: nobody is on call before 2999-03-02", map[string]string{"s.yaml": schedule("ops", "Olena", "2999-03-02")})
+	f(0, "note: r.yaml:7:14: team partners of A has no schedule, ops takes its alerts: did you mean partner?",
+		map[string]string{"r.yaml": rule("bad > 0.1 and n > 99", ""), "t.yaml": tests, "s.yaml": schedule("ops", "a", "2026-03-02") + "---\n" + schedule("partner", "b", "2026-03-02")})
+	f(0, "", map[string]string{"r.yaml": rule("bad > 0.1 and n > 99", ""), "t.yaml": tests, "s.yaml": schedule("ops", "a", "2026-03-02")})
+}
+
 func TestUsage(t *testing.T) {
 	t.Parallel()
 	f := func(wantCode int, wantOut, wantErr string, args ...string) {

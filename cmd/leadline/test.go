@@ -80,14 +80,11 @@ func (c *command) tell(results []ruletest.Result, mistakes source.Errors, where 
 			failures = append(failures, f.Text())
 		}
 	}
-	ran := fmt.Sprintf("%d tests", len(results))
-	if len(results) == 1 {
-		ran = "1 test"
-	}
+	ran := counted(len(results), "test")
 	switch {
 	case len(mistakes) > 0:
 		failures = append(failures, mistakes.Error())
-		return fmt.Errorf("%s\n\n%d of %s failed, %d mistakes in tests that cannot run", strings.Join(failures, "\n"), failed, ran, len(mistakes))
+		return fmt.Errorf("%s\n\n%d of %s failed, %s in tests that cannot run", strings.Join(failures, "\n"), failed, ran, counted(len(mistakes), "mistake"))
 	case failed > 0:
 		return fmt.Errorf("%s\n\n%d of %s failed", strings.Join(failures, "\n"), failed, ran)
 	case len(results) == 0:
