@@ -3,6 +3,7 @@ package ruletest
 import (
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -24,7 +25,14 @@ type feed struct {
 func (b *binder) feeds(s *testSpec, t *test) {
 	before := len(b.errs)
 	for i := range s.Series {
-		b.series(&s.Series[i], t)
+		if !pattern(&s.Series[i]) {
+			b.series(&s.Series[i], t)
+		}
+	}
+	for i := range s.Series { // for the measures that have none of their own
+		if pattern(&s.Series[i]) {
+			b.series(&s.Series[i], t)
+		}
 	}
 	if len(b.errs) > before {
 		return
@@ -51,6 +59,15 @@ func flow(l leadline.Labels) string {
 	return "labels: {" + strings.Join(pairs, ", ") + "}, "
 }
 
+// pattern reports whether a series is of all measures with names like bad_*, as an SLO's rules have.
+func pattern(s *seriesSpec) bool { return strings.Contains(s.Measure.Value, "*") }
+
+// of reports whether a series is of a measure.
+func (s *seriesSpec) of(measure string) bool {
+	ok, err := path.Match(s.Measure.Value, measure)
+	return ok && err == nil
+}
+
 func (b *binder) series(s *seriesSpec, t *test) {
 	values, errs := parseSeries(s.Values)
 	b.errs = append(b.errs, errs...)
@@ -62,22 +79,26 @@ func (b *binder) series(s *seriesSpec, t *test) {
 	}
 	used := false
 	for _, a := range t.alerts {
-		i := slices.Index(measureNames(a.Rule), s.Measure.Value)
-		if i < 0 || !slices.Equal(slices.Sorted(maps.Keys(labels)), slices.Sorted(slices.Values(a.Rule.Ask.By))) {
+		if !slices.Equal(slices.Sorted(maps.Keys(labels)), slices.Sorted(slices.Values(a.Rule.Ask.By))) {
 			continue
 		}
-		used = true
-		f := t.feed(a, labels, s.Pos)
-		if f.values[i] != nil {
-			b.fail(s.Measure.Pos, fmt.Sprintf("%s has measure %s twice", title(a, labels), s.Measure.Value), "remove one")
-			continue
-		}
-		f.values[i] = values
-		if past != nil && len(errs) == 0 {
-			f.past[i] = b.past(s, a, i, past)
-		}
-		if values == nil {
-			f.values[i] = []sample{}
+		for i, name := range measureNames(a.Rule) {
+			if !s.of(name) {
+				continue
+			}
+			used = true
+			f := t.feed(a, labels, s.Pos)
+			switch {
+			case f.values[i] != nil && pattern(s):
+				continue
+			case f.values[i] != nil:
+				b.fail(s.Measure.Pos, fmt.Sprintf("%s has measure %s twice", title(a, labels), name), "remove one")
+				continue
+			}
+			f.values[i] = slices.Concat([]sample{}, values) // not nil: it was given
+			if past != nil && len(errs) == 0 {
+				f.past[i] = b.past(s, a, i, past)
+			}
 		}
 	}
 	if !used {
@@ -135,12 +156,12 @@ func (b *binder) useless(s *seriesSpec, t *test) {
 	for _, a := range t.alerts {
 		measures = append(measures, measureNames(a.Rule)...)
 	}
-	if !slices.Contains(measures, s.Measure.Value) {
+	if !slices.ContainsFunc(measures, s.of) {
 		b.fail(s.Measure.Pos, fmt.Sprintf("no alert of the test has a measure %q", s.Measure.Value), source.Suggest(s.Measure.Value, measures))
 		return
 	}
 	for _, a := range t.alerts {
-		if !slices.Contains(measureNames(a.Rule), s.Measure.Value) {
+		if !slices.ContainsFunc(measureNames(a.Rule), s.of) {
 			continue
 		}
 		by := a.Rule.Ask.By

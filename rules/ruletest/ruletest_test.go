@@ -49,7 +49,7 @@ func TestGood(t *testing.T) {
 		t.Fatal(errs)
 	}
 	results := s.Run(all)
-	if len(results) != 5 || len(s.Alerts) != 3 {
+	if len(results) != 6 || len(s.Alerts) != 3 {
 		t.Errorf("%d tests of %d alerts", len(results), len(s.Alerts))
 	}
 	for _, r := range results {

@@ -153,16 +153,14 @@ func (f *feed) row(slot int) (measure.Row, bool, error) {
 			row.Values[i], there = s.value, true
 		}
 	}
-	if slices.ContainsFunc(f.past, func(p []float64) bool { return p != nil }) {
-		row.Past = make([][]float64, len(f.past))
-		for i, m := range ask.Measures {
-			switch {
-			case m.Baseline == nil:
-			case f.past[i] != nil:
-				row.Past[i] = f.past[i]
-			default:
-				row.Past[i] = seasons(m.Baseline, row.Values[i])
-			}
+	row.Past = make([][]float64, len(f.past))
+	for i, m := range ask.Measures {
+		switch {
+		case m.Baseline == nil:
+		case f.past[i] != nil:
+			row.Past[i] = f.past[i]
+		default:
+			row.Past[i] = seasons(m.Baseline, row.Values[i])
 		}
 	}
 	return row, there, nil
