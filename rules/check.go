@@ -11,14 +11,12 @@ import (
 	"leadline/source"
 )
 
-// Bounds of a group. Slots closer than a second would only repeat the answer of the last; windows longer than the
-// events' TTL of 90 days see nothing more.
+// Bounds of a group. Slots closer than a second would only repeat the answer of the last.
 const (
 	minInterval = time.Second
 	maxInterval = time.Hour
 	maxOffset   = time.Hour
 	maxLimit    = 10_000
-	maxWindow   = 90 * 24 * time.Hour
 )
 
 // Check reports what is wrong between groups that are each well-formed.
@@ -81,11 +79,7 @@ func (c *compiler) alertName(s *ruleSpec) {
 
 func (c *compiler) window(w source.Duration) {
 	interval := c.spec.Interval.Value
-	switch {
-	case w.Pos.IsZero():
-	case w.Value > maxWindow:
-		c.fail(w.Pos, "the window is longer than the 90 days that events are kept", "use a shorter one")
-	case w.Value < 2*interval:
+	if !w.Pos.IsZero() && w.Value < 2*interval {
 		c.fail(w.Pos, fmt.Sprintf("the window is shorter than two intervals of %s, a late slot would miss events", source.FormatDuration(interval)), "use a longer window or a shorter interval")
 	}
 }
@@ -110,14 +104,14 @@ func (c *compiler) floors(s *ruleSpec, r *Rule) {
 		i := slices.IndexFunc(r.Ask.Measures, func(m measure.Measure) bool { return m.Name == e.Name.Value })
 		var counts []string
 		for _, m := range r.Ask.Measures {
-			if m.Kind == measure.Count {
+			if counted(&m) {
 				counts = append(counts, m.Name)
 			}
 		}
 		switch {
-		case i < 0 && len(counts) == 0, i >= 0 && r.Ask.Measures[i].Kind != measure.Count && len(counts) == 0:
+		case len(counts) == 0:
 			c.fail(e.Name.Pos, fmt.Sprintf("%q is not a count of this rule", e.Name.Value), "add a measure such as n: {count: event, window: 5m}")
-		case i < 0, r.Ask.Measures[i].Kind != measure.Count:
+		case i < 0, !counted(&r.Ask.Measures[i]):
 			c.fail(e.Name.Pos, fmt.Sprintf("%q is not a count of this rule", e.Name.Value), source.Suggest(e.Name.Value, counts))
 		case e.Value.Value < 1:
 			c.fail(e.Value.Pos, "min_samples must be 1 or more", "remove it or raise it")
@@ -126,6 +120,9 @@ func (c *compiler) floors(s *ruleSpec, r *Rule) {
 		}
 	}
 }
+
+// counted reports whether a measure says how many there are.
+func counted(m *measure.Measure) bool { return m.Kind == measure.Count && m.Baseline == nil }
 
 // unused reports measures that nothing looks at: they cost a query and are most often a typing mistake.
 func (c *compiler) unused(s *ruleSpec, r *Rule) {
@@ -143,8 +140,28 @@ func (c *compiler) unused(s *ruleSpec, r *Rule) {
 		for _, a := range s.Annotations {
 			used = used || strings.Contains(a.Value.Text, ".Values."+m.Name)
 		}
-		if !used {
-			c.fail(s.Measure[i].Name.Pos, fmt.Sprintf("measure %s is never used", m.Name), "use it in a condition, min_samples or an annotation, or remove it")
+		at := s.SQL.Pos
+		if r.Ask.Custom == nil {
+			at = s.Measure[i].Name.Pos
 		}
+		if !used {
+			c.fail(at, fmt.Sprintf("measure %s is never used", m.Name), "use it in a condition, min_samples or an annotation, or remove it")
+		}
+	}
+}
+
+// reach reports what looks further back than rows are kept: it would see nothing there, and no error would say so.
+func (c *compiler) reach(s *ruleSpec, r *Rule) {
+	for i := range s.Measure {
+		m := &r.Ask.Measures[i]
+		back, kept, table := m.Reach(r.Ask.By)
+		if back <= kept {
+			continue
+		}
+		at, do := s.Measure[i].Value.Window.Pos, "use a shorter window"
+		if m.Baseline != nil {
+			at, do = s.Measure[i].Value.Baseline.Pos, "use fewer periods, a shorter season or a shorter window"
+		}
+		c.fail(at, fmt.Sprintf("measure %s looks %s back, %s is kept for %s", m.Name, source.FormatDuration(back), table, source.FormatDuration(kept)), do)
 	}
 }

@@ -74,7 +74,10 @@ func (c *compiler) rule(s *ruleSpec) *Rule {
 	}
 	c.alertName(s)
 	c.timing(s)
-	r.Ask = measure.Ask{Name: c.group.Name + "/" + r.Name, Measures: c.measures(s), Interval: r.Timing.Interval, Expect: s.expect}
+	r.Ask = measure.Ask{Name: c.group.Name + "/" + r.Name, Interval: r.Timing.Interval}
+	r.Ask.Expect = c.expect(s)
+	r.Ask.Custom = c.custom(s)
+	r.Ask.Measures = c.measures(s, &r.Ask)
 	own, severity := c.static(s.Labels)
 	r.Labels = maps.Clone(c.labels)
 	maps.Copy(r.Labels, own)
@@ -86,6 +89,7 @@ func (c *compiler) rule(s *ruleSpec) *Rule {
 	r.Annotations = c.texts(s.Annotations, r)
 	if len(c.errs) == before { // what did not compile names nothing and cannot be planned
 		c.unused(s, r)
+		c.reach(s, r)
 	}
 	return r
 }

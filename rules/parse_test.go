@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"leadline/internal/golden"
+	"leadline/rules/measure"
 	"leadline/source"
 
 	"github.com/google/go-cmp/cmp"
@@ -157,5 +158,76 @@ func TestParse(t *testing.T) {
 	}
 	if g.Rules[1].Timing.NoDataFor != defaultNoData {
 		t.Errorf("no_data.for is %v without being given", g.Rules[1].Timing.NoDataFor)
+	}
+}
+
+const kinds = `
+  interval: 30s
+  rules:
+    - alert: BotWentQuiet
+      measure:
+        age: {age: event, where: 'outcome != "test"'}
+        n: {count: event, window: 15m}
+        base: {count: event, window: 15m, baseline: {season: 7d, periods: 4, stat: median}}
+      by: [bot]
+      min_samples: {n: 1}
+      series: {expect: seen_within(7d)}
+      expr: 'age > 600000 || (base >= 50 && n < 0.2 * base)'
+      labels: {severity: page}
+    - alert: Anomaly
+      measure:
+        z: {ratio: {num: {count: event, where: 'worst != "ok"'}, den: {count: event}}, window: 30m, baseline: {season: 1d, periods: 6, stat: robust_z}}
+      expr: abs(z) > 4
+      labels: {severity: ticket}
+    - alert: SchemaDrift
+      measure:
+        unknown: {schema: unknown_fields, window: 10m}
+        reject: {schema: rejected_ratio, window: 10m}
+      by: [bot, schema]
+      min_samples: {unknown: 1}
+      expr: unknown > 0 || reject > 0.01
+      labels: {severity: ticket}
+    - alert: StuckLeads
+      sql: |
+        SELECT partner, count() AS value -- ; {x:String}
+        FROM events WHERE stored_at >= {from:DateTime64(6)} AND stored_at < {to:DateTime64(6, 'UTC')} AND payload != '; {y:String}'
+        GROUP BY partner;
+      window: 1h
+      settings: {max_execution_time: 3, max_bytes_to_read: 2000000000}
+      by: [partner]
+      expr: value > 25 and labels.partner != "test"
+      labels: {severity: ticket}
+`
+
+func TestParseKinds(t *testing.T) {
+	t.Parallel()
+	g := one(t, kinds)
+	week, season := 7*24*time.Hour, &measure.Baseline{Season: 24 * time.Hour, Periods: 6, Stat: measure.RobustZ}
+	quiet := g.Rules[0].Ask
+	if m := quiet.Measures[0]; m.Kind != measure.Age || m.Window != week || quiet.Expect != week || quiet.Longest() != 15*time.Minute {
+		t.Errorf("age %+v of series seen within %v, longest %v", m, quiet.Expect, quiet.Longest())
+	}
+	if d := cmp.Diff(season, g.Rules[1].Ask.Measures[0].Baseline); d != "" {
+		t.Error(d)
+	}
+	if m := g.Rules[2].Ask.Measures; m[0].Kind != measure.Count || m[1].Kind != measure.Ratio || m[1].Of != measure.Rejected || m[1].Source != measure.Schema {
+		t.Errorf("drift %+v", m)
+	}
+	own := g.Rules[3].Ask
+	if c := own.Custom; c.Timeout != 3*time.Second || c.MaxBytes != 2_000_000_000 || c.Window != time.Hour || strings.Contains(c.SQL, "partner;") || own.Measures[0].Name != "value" {
+		t.Errorf("sql %+v", c)
+	}
+	for i, want := range []string{
+		"age, n: by: bot is not in the rollup: reads 7d of events each slot; base: by: bot is not in the rollup: reads 15m of events each slot, and the same of 4 seasons before",
+		"z: reads 30m of latency_1m by nothing each minute, and the same of 6 seasons before, shared by all rules with these labels",
+		"unknown, reject: what schemas said is not in the rollup: reads 10m of rejected and events each slot",
+		"value: sql of the rule's own: reads 1h of whatever its sql names each slot",
+	} {
+		if got := g.Rules[i].Ask.Cost().String(); got != want {
+			t.Errorf("cost of %s:\n%s\nwant\n%s", g.Rules[i].Name, got, want)
+		}
+	}
+	if got := one(t, full).Rules[0].Ask.Cost().String(); !strings.HasPrefix(got, "p95: where: country is not in the rollup") {
+		t.Error(got)
 	}
 }

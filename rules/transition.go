@@ -200,7 +200,7 @@ func (s *step) recovering() {
 // are kept.
 const (
 	maxFired    = 32
-	rememberFor = maxWindow
+	rememberFor = 90 * 24 * time.Hour
 )
 
 // remember adds the run that ends now to those that baselines leave out.

@@ -31,8 +31,12 @@ const defaultNoData = 10 * time.Minute
 type ruleSpec struct {
 	Pos           source.Pos
 	Alert         source.At[string]             `yaml:"alert,required"`
-	Measure       source.Map[measureSpec]       `yaml:"measure,required"`
+	Measure       source.Map[measureSpec]       `yaml:"measure"`
+	SQL           source.At[string]             `yaml:"sql"`
+	Window        source.Duration               `yaml:"window"`
+	Settings      settingsSpec                  `yaml:"settings"`
 	By            []source.At[string]           `yaml:"by"`
+	Series        seriesSpec                    `yaml:"series"`
 	MinSamples    source.Map[source.At[int]]    `yaml:"min_samples"`
 	Expr          source.Expr                   `yaml:"expr"`
 	Levels        []levelSpec                   `yaml:"levels"`
@@ -59,16 +63,38 @@ type noDataSpec struct {
 	For source.Duration `yaml:"for,required"`
 }
 
+type seriesSpec struct {
+	Pos    source.Pos
+	Expect source.At[string] `yaml:"expect,required"`
+}
+
+// settingsSpec has ClickHouse's own names and units.
+type settingsSpec struct {
+	Pos              source.Pos
+	MaxExecutionTime source.At[int]   `yaml:"max_execution_time"` // seconds
+	MaxBytesToRead   source.At[int64] `yaml:"max_bytes_to_read"`
+}
+
 type measureSpec struct {
 	Pos      source.Pos
 	Quantile source.At[float64] `yaml:"quantile"`
 	Of       source.At[string]  `yaml:"of"`
 	Count    source.At[string]  `yaml:"count"`
 	Ratio    ratioSpec          `yaml:"ratio"`
+	Age      source.At[string]  `yaml:"age"`
+	Schema   source.At[string]  `yaml:"schema"`
 	Where    source.Expr        `yaml:"where"`
-	Window   source.Duration    `yaml:"window,required"`
+	Window   source.Duration    `yaml:"window"`
+	Baseline baselineSpec       `yaml:"baseline"`
 
 	begin func(end time.Time) time.Time // Measure.Begin
+}
+
+type baselineSpec struct {
+	Pos     source.Pos
+	Season  source.Duration   `yaml:"season,required"`
+	Periods source.At[int]    `yaml:"periods,required"`
+	Stat    source.At[string] `yaml:"stat,required"`
 }
 
 type ratioSpec struct {
