@@ -44,6 +44,9 @@ func (c *ownQuery) rows(t *leadline.Table) ([]Row, error) {
 	for _, values := range t.Rows {
 		row := Row{Labels: make(leadline.Labels, len(by)), Values: make([]float64, 1), Past: make([][]float64, 1)}
 		for i, column := range t.Columns {
+			if _, text := values[i].(string); text == (i == at) {
+				return nil, fmt.Errorf("column %s: want texts, which are labels, and the number `value`", column)
+			}
 			switch v := values[i].(type) {
 			case string:
 				if !slices.Contains(by, column) {
@@ -56,9 +59,6 @@ func (c *ownQuery) rows(t *leadline.Table) ([]Row, error) {
 				row.Values[0] = v
 			default:
 				return nil, fmt.Errorf("column %s is a %T: want texts, which are labels, and the number `value`", column, v)
-			}
-			if _, text := values[i].(string); text == (i == at) {
-				return nil, fmt.Errorf("column %s: want texts, which are labels, and the number `value`", column)
 			}
 		}
 		row.Key = row.Labels.Key()

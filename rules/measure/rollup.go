@@ -195,20 +195,17 @@ func (r *reading) slab(t *leadline.Table) (*slab, error) {
 	}
 	s := &slab{cells: r.cells, series: map[string]int{}}
 	for row := range t.Rows {
-		if c.err != nil {
-			break
-		}
 		x := tally{events: c.int(row, n), failed: c.int(row, bad)}
 		if newest >= 0 {
 			x.newest = (c.int(row, newest) + r.length) * 1e6
 		}
 		if shapes >= 0 {
-			var err error
-			if x.buckets, x.counts, err = parseHistogram(c.text(row, shapes)); err != nil {
-				return nil, err
-			}
+			x.buckets, x.counts = c.histogram(row, shapes)
 		}
 		i := c.int(row, cell)
+		if c.err != nil {
+			break
+		}
 		if i < 0 || int(i) >= len(r.cells) {
 			return nil, fmt.Errorf("cell %d of %d", i, len(r.cells))
 		}
@@ -265,6 +262,15 @@ func (c *columns) text(row, column int) string {
 		c.err = fmt.Errorf("column %s is a %T, want a string", c.table.Columns[column], c.table.Rows[row][column])
 	}
 	return v
+}
+
+func (c *columns) histogram(row, column int) (buckets []uint16, counts []uint64) {
+	text := c.text(row, column)
+	if c.err != nil {
+		return nil, nil
+	}
+	buckets, counts, c.err = parseHistogram(text)
+	return buckets, counts
 }
 
 func (c *columns) texts(row int, columns []int) []string {

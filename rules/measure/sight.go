@@ -34,11 +34,12 @@ func sightsOf(a *Ask) (out []sight) {
 	return out
 }
 
-// parts are the times that are looked at: settled hours, which change once an hour, and the minutes since.
+// parts are the times that are looked at: the horizon before the last settled hour, which changes once an hour, and the
+// minutes since.
 func (s sight) parts(end time.Time) (hours, minutes span) {
 	to := floor(end.Unix(), 60)
 	settled := floor(to-int64(settle/time.Second), 3600)
-	from := min(floor(to-int64(s.horizon/time.Second), 3600), settled)
+	from := floor(settled-int64(s.horizon/time.Second), 3600)
 	return span{from, settled}, span{settled, floor(to, int64(sightEvery/time.Second))}
 }
 
