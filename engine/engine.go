@@ -15,6 +15,9 @@ import (
 // defaultMemory is what the engine may use when nothing else is said: 2 GiB.
 const defaultMemory = 2 << 30
 
+// ErrHeld says that the directory has an engine already.
+var ErrHeld = errors.New("another Leadline uses")
+
 // Options say where and how the engine runs.
 type Options struct {
 	Dir             string // holds everything of the engine; created if missing, one engine at a time

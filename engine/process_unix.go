@@ -45,7 +45,7 @@ func lockDir(dir string) (*os.File, error) {
 	}
 	if err := tryLock(f); err != nil {
 		_ = f.Close()
-		return nil, fmt.Errorf("engine: another Leadline uses %s: stop it, or give this one a data directory of its own: %w", dir, err)
+		return nil, fmt.Errorf("engine: %w %s: stop it, or give this one a data directory of its own: %w", ErrHeld, dir, err)
 	}
 	return f, nil
 }

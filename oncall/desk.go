@@ -96,16 +96,11 @@ func (d *Desk) poke() {
 
 // onCall is the person on call for an incident with these labels.
 func (d *Desk) onCall(labels leadline.Labels, at time.Time) leadline.Person {
-	schedules := *d.schedules.Load()
-	byName := make(map[string]Schedule, len(schedules))
-	for _, s := range schedules {
-		byName[s.Name] = s
-	}
-	chosen := choose(byName, labels)
-	if len(chosen) == 0 {
+	s, ok := ScheduleOf(*d.schedules.Load(), labels)
+	if !ok {
 		return leadline.Person{}
 	}
-	name := chosen[0].OnCall(at)
+	name := s.OnCall(at)
 	for _, p := range d.people {
 		if p.Name == name {
 			return p

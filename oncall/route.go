@@ -30,6 +30,20 @@ func (c Chats) Route(labels leadline.Labels) ([]Target, error) {
 	return targets, nil
 }
 
+// ScheduleOf is the schedule for incidents whose rule has these labels, if there is any: the one named by the label team,
+// else the one named ops, else the first by name.
+func ScheduleOf(all []Schedule, labels leadline.Labels) (Schedule, bool) {
+	byName := make(map[string]Schedule, len(all))
+	for _, s := range all {
+		byName[s.Name] = s
+	}
+	chosen := choose(byName, labels)
+	if len(chosen) == 0 {
+		return Schedule{}, false
+	}
+	return chosen[0], true
+}
+
 // choose picks by the label team, else by the name ops, else takes all, ordered by name.
 func choose[T any](byName map[string]T, labels leadline.Labels) []T {
 	for _, name := range []string{labels[labelTeam], "ops"} {
