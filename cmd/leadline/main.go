@@ -46,6 +46,7 @@ var verbs = []verb{
 	{"check", "[PATH…]", "find every mistake in configuration, schemas and rules", check},
 	{"test", "[PATH…] [--run RE] [--junit FILE]", "run the tests of rules", test},
 	{"import", "prometheus|sloth|openslo FILE…", "rules and objectives of other systems as YAML of Leadline", importForeign},
+	{"backtest", "[--from -7d] [--rule RE] [--diff DIR] [PATH…]", "what rules would have done over what is stored", runBacktest},
 	{"keys", "create|rotate PARTNER, list, revoke ID", "API keys of partners", keys},
 	{"migrate", "[--plan]", "bring the tables of clickhouse.addrs up to date, or show how", migrate},
 	{"version", "", "print the version", version},
