@@ -3,7 +3,6 @@ package backtest
 import (
 	"maps"
 	"slices"
-	"strconv"
 	"time"
 
 	"leadline"
@@ -233,5 +232,3 @@ func (r *record) report() Rule {
 	}
 	return out
 }
-
-func seconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', -1, 64) }

@@ -1,6 +1,8 @@
 package backtest
 
 import (
+	"math"
+	"strconv"
 	"time"
 
 	"leadline"
@@ -42,7 +44,16 @@ func (r *Rule) Full() string { return r.Group + "/" + r.Name }
 type Span time.Duration
 
 // MarshalJSON writes seconds.
-func (s Span) MarshalJSON() ([]byte, error) { return []byte(seconds(time.Duration(s))), nil }
+func (s Span) MarshalJSON() ([]byte, error) {
+	return strconv.AppendFloat(nil, time.Duration(s).Seconds(), 'f', -1, 64), nil
+}
+
+// UnmarshalJSON reads seconds.
+func (s *Span) UnmarshalJSON(text []byte) error {
+	v, err := strconv.ParseFloat(string(text), 64)
+	*s = Span(math.Round(v * float64(time.Second)))
+	return err
+}
 
 // Firing is a series from the slot at which it fired until that at which it was over, or the end of the time.
 type Firing struct {

@@ -36,7 +36,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if !o.From.Before(o.To) {
 		return nil, errors.New("the time to play is empty: --from must be before --to")
 	}
-	r := &Report{From: o.From.UTC(), To: o.To.UTC()}
+	r := &Report{From: o.From.UTC(), To: o.To.UTC(), Events: []leadline.Transition{}}
 	duties := duties{}
 	for _, g := range o.Groups {
 		b, err := play(ctx, o, g)
