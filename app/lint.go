@@ -42,6 +42,9 @@ func (c *checker) tested() {
 		return // the tests may be elsewhere
 	}
 	for _, g := range c.groups {
+		if slices.ContainsFunc(g.Rules, func(r *rules.Rule) bool { return r.Objective != nil }) {
+			continue // an SLO's rules are Leadline's own
+		}
 		var bare []string
 		var first *rules.Rule
 		for _, r := range g.Rules {

@@ -101,7 +101,7 @@ func (r *rulesByFile) near(d source.Document) ruletest.Groups {
 		case f.err != nil:
 			return nil, source.Errors{file.Pos.Error(f.err.Error(), "correct the path, which is relative to this file")}
 		case len(f.groups) == 0 && len(f.errs) == 0:
-			return nil, source.Errors{file.Pos.Error(path+" has no rules", "name a file with a RuleGroup")}
+			return nil, source.Errors{file.Pos.Error(path+" has no rules", "name a file with a RuleGroup or an SLO")}
 		}
 		return f.groups, f.errs
 	}
@@ -116,10 +116,17 @@ func readRuleFile(path string) (f ruleFile) {
 	docs, err := source.Documents(path, data)
 	f.errs = mistakes(err)
 	for _, d := range docs {
-		if d.Kind.Value == rules.Kind {
-			g, errs := rules.Parse(d)
-			f.groups, f.errs = append(f.groups, g), append(f.errs, errs...)
+		var g *rules.Group
+		var errs source.Errors
+		switch d.Kind.Value {
+		case rules.Kind:
+			g, errs = rules.Parse(d)
+		case rules.KindSLO:
+			g, errs = rules.ParseSLO(d)
+		default:
+			continue
 		}
+		f.groups, f.errs = append(f.groups, g), append(f.errs, errs...)
 	}
 	return f
 }

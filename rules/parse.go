@@ -181,7 +181,7 @@ func (c *compiler) texts(annotations source.Map[source.Passage], r *Rule) (out [
 	for _, l := range r.Ask.By {
 		labels[l] = "x"
 	}
-	for _, name := range r.valueNames() {
+	for _, name := range r.ValueNames() {
 		values[name] = 1
 	}
 	data := r.texts(c.group.Name, SeverityPage, labels, values)

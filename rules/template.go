@@ -106,7 +106,7 @@ func (r *Rule) texts(group, severity string, labels leadline.Labels, values map[
 		d.Labels = map[string]string{}
 	}
 	maps.Copy(d.Labels, labels)
-	for _, name := range r.valueNames() {
+	for _, name := range r.ValueNames() {
 		v, ok := values[name]
 		if !ok {
 			v = math.NaN()

@@ -59,8 +59,8 @@ func (r *Rule) finite(values []float64) map[string]float64 {
 	return out
 }
 
-// valueNames are the names that finite may have.
-func (r *Rule) valueNames() []string {
+// ValueNames are the names of what an instance may have in Values: the measures, and what an objective makes of them.
+func (r *Rule) ValueNames() []string {
 	var out []string
 	for _, m := range r.Ask.Measures {
 		out = append(out, m.Name)

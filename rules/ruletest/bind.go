@@ -2,6 +2,7 @@ package ruletest
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -119,15 +120,12 @@ func (b *binder) instance(s *wantSpec, a Alert) instance {
 	}
 	b.labels(s.Labels, a.Rule.Ask.By, i.labels)
 	for _, e := range s.Values {
-		if measures := measureNames(a.Rule); !slices.Contains(measures, e.Name.Value) {
-			b.fail(e.Name.Pos, fmt.Sprintf("%s has no measure %q", a.Rule.Name, e.Name.Value), source.Suggest(e.Name.Value, measures))
+		if known := a.Rule.ValueNames(); !slices.Contains(known, e.Name.Value) {
+			b.fail(e.Name.Pos, fmt.Sprintf("%s has no value %q", a.Rule.Name, e.Name.Value), source.Suggest(e.Name.Value, known))
 		}
 	}
 	for _, e := range s.Annotations {
-		var names []string
-		for _, x := range a.Rule.Annotations {
-			names = append(names, x.Name)
-		}
+		names := annotationNames(a.Rule)
 		if !slices.Contains(names, e.Name.Value) {
 			b.fail(e.Name.Pos, fmt.Sprintf("%s has no annotation %q", a.Rule.Name, e.Name.Value), source.Suggest(e.Name.Value, names))
 		}
@@ -162,6 +160,15 @@ func measureNames(r *rules.Rule) []string {
 		out[i] = m.Name
 	}
 	return out
+}
+
+// annotationNames are those of all levels.
+func annotationNames(r *rules.Rule) []string {
+	known := map[string]string{}
+	for _, severity := range severities(r) {
+		maps.Copy(known, r.Texts("", severity, nil, nil))
+	}
+	return slices.Sorted(maps.Keys(known))
 }
 
 func severities(r *rules.Rule) []string {
