@@ -107,7 +107,8 @@ func TestDoors(t *testing.T) {
 
 	// The rules that run are told, with what their reads cost.
 	eventually(t, "the engine has logged a rule's read", func() bool {
-		return h.sql(t, "SELECT count() > 0 FROM system.query_log WHERE log_comment LIKE 'leadline rule%' AND type = 'QueryFinish'") == "1"
+		return h.sql(t, "SELECT count() FROM system.tables WHERE database = 'system' AND name = 'query_log'") == "1" &&
+			h.sql(t, "SELECT count() > 0 FROM system.query_log WHERE log_comment LIKE 'leadline rule%' AND type = 'QueryFinish'") == "1"
 	})
 	var book server.RuleBook
 	if status := h.json(t, &book, "GET", "/v1/rules", "", auth...); status != 200 || !book.Costs || len(book.Groups) != 4 {
