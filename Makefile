@@ -91,7 +91,8 @@ torture: engine web ## kill and cut Leadline, its engine and its connections und
 	@go test ./cmd/leadline -count 1 -run '^TestTorture$$' -v -timeout $(TIMEOUT) -torture.for $(FOR) $(if $(SEED),-seed $(SEED))
 
 .PHONY: soak
-soak: engine web ## a mixed load among misbehaving clients: nothing lost, nothing grows (FOR=3m SEED=…)
+soak: engine web ## 10,000 rules of 500 instances; a mixed load among misbehaving clients: nothing lost, nothing grows (FOR=3m SEED=…)
+	@go test ./rules -count 1 -run '^TestManyRules$$' -v -timeout $(TIMEOUT) -soak
 	@go test ./cmd/leadline -count 1 -run '^TestSoak$$' -v -timeout $(TIMEOUT) -soak.for $(FOR) $(if $(SEED),-seed $(SEED))
 
 FOR ?= 3m

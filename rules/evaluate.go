@@ -55,9 +55,9 @@ func (g *Group) Evaluate(m *Memory, a measure.Answers, slot time.Time) Outcome {
 	for _, name := range m.names() {
 		at := slices.IndexFunc(g.Rules, func(r *Rule) bool { return r.Name == name })
 		if at < 0 {
-			out.delete(m.rules[name], nil)
+			out.delete(name, m.rules[name], nil)
 		} else {
-			out.delete(m.rules[name], g.Rules[at])
+			out.delete(name, m.rules[name], g.Rules[at])
 		}
 	}
 	return out
@@ -67,7 +67,7 @@ func (g *Group) Evaluate(m *Memory, a measure.Answers, slot time.Time) Outcome {
 func (m *Memory) Dissolve(group string, slot time.Time) Outcome {
 	out := Outcome{Evaluation: leadline.Evaluation{Group: group, Slot: slot, Dissolved: true}, next: map[string]*recollection{}}
 	for _, name := range m.names() {
-		out.delete(m.rules[name], nil)
+		out.delete(name, m.rules[name], nil)
 	}
 	return out
 }
@@ -76,15 +76,16 @@ func (m *Memory) Dissolve(group string, slot time.Time) Outcome {
 const ReasonDeleted = "rule_deleted"
 
 // delete resolves what the YAML no longer has: a rule (nil), or the label sets of an older `by`.
-func (o *Outcome) delete(known *recollection, rule *Rule) {
+func (o *Outcome) delete(name string, known *recollection, rule *Rule) {
 	if rule != nil && known.rule == rule {
 		return
 	}
-	for _, s := range known.series {
-		i := s.at(known.rule)
-		if rule != nil && sameBy(i.Labels, rule.Ask.By) {
+	for n := range known.series {
+		s := &known.series[n]
+		if rule != nil && sameBy(s.labels, rule.Ask.By) {
 			continue
 		}
+		i := s.at(o.Group, name, known.rule)
 		o.Gone = append(o.Gone, i)
 		if i.State == leadline.StateFiring || i.Was == leadline.StateFiring {
 			o.Transitions = append(o.Transitions, leadline.Transition{

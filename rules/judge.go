@@ -95,7 +95,8 @@ func (v *verdict) walk(known *recollection, rows []measure.Row) {
 	x := newExaminer(v.rule)
 	var added []finding
 	n := 0
-	for _, s := range known.series {
+	for i := range known.series {
+		s := &known.series[i]
 		for ; n < len(rows) && rows[n].Key < s.key; n++ {
 			added = append(added, finding{&rows[n], x.examine(&rows[n], nil, v.slot)})
 		}
@@ -104,7 +105,7 @@ func (v *verdict) walk(known *recollection, rows []measure.Row) {
 			row = &rows[n]
 			n++
 		}
-		if known.rule != v.rule && !sameBy(s.instance.Labels, v.rule.Ask.By) {
+		if known.rule != v.rule && !sameBy(s.labels, v.rule.Ask.By) {
 			continue // of an older `by`: deleted
 		}
 		v.kept++
@@ -140,15 +141,17 @@ func (v *verdict) add(added []finding) {
 	v.Refused = len(added) - room
 	for _, f := range added[:room] {
 		// Of a label set that was never seen there is nothing to compare with.
-		v.move(series{key: f.row.Key, instance: &leadline.Instance{Group: v.group.Name, Rule: v.rule.Name, Labels: f.row.Labels}}, nil, f.Observation)
+		born := leadline.Instance{Group: v.group.Name, Rule: v.rule.Name, Labels: f.row.Labels}
+		v.move(&series{key: f.row.Key, labels: f.row.Labels, instance: &born}, nil, f.Observation)
 	}
 	v.next.sort()
 }
 
 // freeze keeps everything as it is: the rule could not be judged.
 func (v *verdict) freeze(known *recollection) {
-	for _, s := range known.series {
-		if known.rule != v.rule && !sameBy(s.instance.Labels, v.rule.Ask.By) {
+	for i := range known.series {
+		s := &known.series[i]
+		if known.rule != v.rule && !sameBy(s.labels, v.rule.Ask.By) {
 			continue
 		}
 		v.kept++
@@ -157,21 +160,25 @@ func (v *verdict) freeze(known *recollection) {
 }
 
 // move takes an instance one slot on. before is the rule that judged it last.
-func (v *verdict) move(s series, before *Rule, o Observation) {
+func (v *verdict) move(s *series, before *Rule, o Observation) {
 	if o.Kind == ObsFailed && o.Detail != "" {
 		v.Err = cmp.Or(v.Err, errors.New(o.Detail))
 	}
-	if resting(s.instance) { // what Step would do, without making anything: an instance at rest has no timers
+	if s.resting() { // what Step would do, without making anything: an instance at rest has no timers
 		switch {
 		case o.Kind == ObsClear || o.Kind == ObsHold:
-			v.next.series = append(v.next.series, series{s.key, s.instance, o.row})
+			kept := s.instance
+			if kept != nil && len(kept.Fired) == 0 {
+				kept = nil
+			}
+			v.next.series = append(v.next.series, series{s.key, s.labels, kept, o.row})
 			return
 		case o.Kind == ObsFailed && before == v.rule:
-			v.next.series = append(v.next.series, s)
+			v.next.series = append(v.next.series, *s)
 			return
 		}
 	}
-	was := s.at(before)
+	was := s.at(v.group.Name, v.rule.Name, before)
 	o.Values = o.values(v.rule)
 	next, ts := Step(v.rule.Timing, was, o, v.slot)
 	for t := range ts {
@@ -182,10 +189,14 @@ func (v *verdict) move(s series, before *Rule, o Observation) {
 		v.gone = append(v.gone, next)
 		return
 	}
-	v.next.series = append(v.next.series, series{key: s.key, instance: &next})
-	if worthKeeping(s.instance, &next) {
+	if worthKeeping(&was, &next) {
 		v.changed = append(v.changed, next)
 	}
+	if row := o.row; row != nil && resting(&next) && len(next.Fired) == 0 {
+		v.next.series = append(v.next.series, series{key: s.key, labels: s.labels, values: row})
+		return
+	}
+	v.next.series = append(v.next.series, newSeries(s.key, &next))
 }
 
 // worthKeeping reports whether an instance would be another one after a restart if it were not kept again. Its slot is

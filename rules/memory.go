@@ -12,6 +12,7 @@ import (
 // Memory is what a group remembers between two slots: its instances, and how its rules fared. Only Keep changes it, so
 // several evaluations may look at it at once.
 type Memory struct {
+	group string    // of the instances
 	slot  time.Time // newest slot that was kept
 	rules map[string]*recollection
 }
@@ -24,11 +25,13 @@ type recollection struct {
 	overfull bool     // more label sets than the limit were there
 }
 
-// series is one instance. While it is at rest the instance stands as it came to rest, and values are the newest.
+// series is one instance. Nearly all are at rest nearly always, so what is at rest costs no more than what tells it from
+// others, and shares that with the rows of answers.
 type series struct {
 	key      string
-	instance *leadline.Instance
-	values   []float64 // of a rule's measures; nil: those in instance are the newest
+	labels   leadline.Labels
+	instance *leadline.Instance // nil: at rest, and never fired; else as it stood when it last changed
+	values   []float64          // newest, of a rule's measures; nil: those in instance
 }
 
 // NewMemory takes up instances that were kept before. slot is the group's newest: what is at rest is not kept again at
@@ -41,13 +44,14 @@ func NewMemory(slot time.Time, instances []leadline.Instance) *Memory {
 		}
 	}
 	for _, i := range instances {
+		m.group = i.Group
 		c := m.rules[i.Rule]
 		if c == nil {
 			c = &recollection{}
 			m.rules[i.Rule] = c
 		}
 		i.Slot = m.slot
-		c.series = append(c.series, series{key: i.Labels.Key(), instance: &i})
+		c.series = append(c.series, newSeries(i.Labels.Key(), &i))
 	}
 	for _, c := range m.rules {
 		c.sort()
@@ -65,8 +69,8 @@ func (m *Memory) Instances(rule string) []leadline.Instance {
 		return nil
 	}
 	out := make([]leadline.Instance, len(c.series))
-	for i, s := range c.series {
-		out[i] = s.at(c.rule)
+	for i := range c.series {
+		out[i] = c.series[i].at(m.group, rule, c.rule)
 		out[i].Slot = m.slot
 	}
 	return out
@@ -89,15 +93,15 @@ func (m *Memory) Keep(o Outcome) {
 	if !o.Slot.After(m.slot) {
 		return
 	}
-	m.slot, m.rules = o.Slot, o.next
+	m.group, m.slot, m.rules = o.Group, o.Slot, o.next
 }
 
 // counts are a rule's instances by state.
 func (m *Memory) counts(rule string) map[leadline.State]int {
 	out := map[leadline.State]int{}
 	if c := m.rules[rule]; c != nil {
-		for _, s := range c.series {
-			out[s.instance.State]++
+		for i := range c.series {
+			out[c.series[i].state()]++
 		}
 	}
 	return out
@@ -114,11 +118,30 @@ func (m *Memory) failures(rule string) int {
 // names are all rules that were ever heard of, sorted.
 func (m *Memory) names() []string { return slices.Sorted(maps.Keys(m.rules)) }
 
-// at is the instance with its newest values.
-func (s series) at(rule *Rule) leadline.Instance {
-	i := *s.instance
-	if s.values != nil && rule != nil {
-		i.Values = rule.finite(s.values)
+func newSeries(key string, i *leadline.Instance) series {
+	if resting(i) && len(i.Fired) == 0 && len(i.Values) == 0 {
+		return series{key: key, labels: i.Labels}
+	}
+	return series{key: key, labels: i.Labels, instance: i}
+}
+
+func (s *series) resting() bool { return s.instance == nil || resting(s.instance) }
+
+func (s *series) state() leadline.State {
+	if s.instance == nil {
+		return leadline.StateOK
+	}
+	return s.instance.State
+}
+
+// at is the instance with its newest values. judge is the rule that its values are of.
+func (s *series) at(group, rule string, judge *Rule) leadline.Instance {
+	i := leadline.Instance{Group: group, Rule: rule, Labels: s.labels, State: leadline.StateOK}
+	if s.instance != nil {
+		i = *s.instance
+	}
+	if s.values != nil && judge != nil {
+		i.Values = judge.finite(s.values)
 	}
 	return i
 }

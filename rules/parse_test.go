@@ -24,7 +24,7 @@ func load(t *testing.T, path string) ([]*Group, source.Errors) {
 	return read(t, filepath.Base(path), string(data))
 }
 
-func read(t *testing.T, name, text string) ([]*Group, source.Errors) {
+func read(t testing.TB, name, text string) ([]*Group, source.Errors) {
 	t.Helper()
 	docs, err := source.Documents(name, []byte(text))
 	if err != nil {
@@ -44,7 +44,7 @@ func read(t *testing.T, name, text string) ([]*Group, source.Errors) {
 }
 
 // one parses a group that must be right.
-func one(t *testing.T, text string) *Group {
+func one(t testing.TB, text string) *Group {
 	t.Helper()
 	groups, errs := read(t, "r.yaml", "apiVersion: leadline/v1\nkind: RuleGroup\nmetadata: {name: g}\nspec:\n"+text)
 	if len(errs) > 0 {
