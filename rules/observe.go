@@ -107,10 +107,12 @@ func (x *examiner) examine(s *measure.Row, known *leadline.Instance, slot time.T
 		if few {
 			continue
 		}
-		yes, err := l.When.Bool(x.env)
+		yes, certain, err := l.When.Decide(x.env)
 		switch {
 		case err != nil:
 			return Observation{Kind: ObsFailed, Detail: err.Error()}
+		case !certain: // it divides by 0, which is no value
+			absent = true
 		case yes:
 			o.Kind, o.Severity = ObsLevel, l.Severity
 			return o
@@ -133,11 +135,11 @@ func (x *examiner) recovered(o Observation) Observation {
 		o.Kind = ObsHold
 		return o
 	}
-	yes, err := x.rule.Recover.Bool(x.env)
+	yes, certain, err := x.rule.Recover.Decide(x.env)
 	switch {
 	case err != nil:
 		return Observation{Kind: ObsFailed, Detail: err.Error()}
-	case !yes:
+	case !yes || !certain:
 		o.Kind = ObsHold
 	}
 	return o

@@ -61,6 +61,34 @@ func TestObserve(t *testing.T) {
 	}
 }
 
+// A zero denominator is no value: neither a level nor the end of one.
+func TestDivisionByZeroIsAbsent(t *testing.T) {
+	t.Parallel()
+	r := one(t, `
+  rules:
+    - alert: Ratio
+      measure:
+        bad: {count: event, where: worst != "ok", window: 5m}
+        n: {count: event, window: 5m}
+      levels:
+        - {severity: page, expr: bad / n > 0.5}
+        - {severity: ticket, expr: n > 0 and bad / n > 0.02}
+      recover_expr: bad / n < 0.01
+`).Rules[0]
+	f := func(bad, n float64, want ObservationKind, severity string) {
+		t.Helper()
+		if o := observe(r, &measure.Row{Values: []float64{bad, n}}); o.Kind != want || o.Severity != severity {
+			t.Errorf("%v of %v: got %v %q", bad, n, o.Kind, o.Severity)
+		}
+	}
+	f(60, 100, ObsLevel, "page")
+	f(3, 100, ObsLevel, "ticket")
+	f(2, 100, ObsHold, "")
+	f(0, 100, ObsClear, "")
+	f(0, 0, ObsAbsent, "")
+	f(5, 0, ObsAbsent, "")
+}
+
 func TestTextsSayWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	r := one(t, strings.Replace(simple, "'{{ .Values.v | ms }} in", "'{{ if gt .Values.v 1000 }}very {{ end }}slow: {{ .Values.v | ms }}, {{ .Values.n | number }}, {{ .Severity }} of {{ .Rule }} in {{ .Group }},", 1)).Rules[0]

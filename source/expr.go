@@ -70,6 +70,11 @@ func (e Expr) Compile(env any, want Want, funcs ...Func) (p *Program, errs Error
 		return nil, Errors{e.explain(err)}
 	}
 	p = &Program{expr: e, code: code, names: identifiers(tree)}
+	if want == Bool {
+		if p.divided, err = e.divided(opts); err != nil {
+			return nil, Errors{e.explain(err)}
+		}
+	}
 	if errs = p.try(env); len(errs) > 0 {
 		return nil, errs
 	}

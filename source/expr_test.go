@@ -168,6 +168,34 @@ func TestExprRuns(t *testing.T) {
 	}
 }
 
+// A division by 0 decides nothing, unless the rest of the condition decides without it.
+func TestDecide(t *testing.T) {
+	t.Parallel()
+	f := func(text string, p95 float64, n int, yes, certain bool) {
+		t.Helper()
+		p, errs := exprAt(t, "when: "+text).Compile(testEnv{}, Bool, double)
+		if len(errs) > 0 {
+			t.Fatal(errs)
+		}
+		gotYes, gotCertain, err := p.Decide(&testEnv{P95: p95, N: int64(n)})
+		if err != nil || gotCertain != certain || certain && gotYes != yes {
+			t.Errorf("%s with %v, %d: got %v, certain %v, %v", text, p95, n, gotYes, gotCertain, err)
+		}
+	}
+	f("p95 / n > 0.02", 1, 10, true, true)
+	f("p95 / n > 0.02", 0, 10, false, true)
+	f("p95 / n > 0.02", 0, 0, false, false)
+	f("p95 / n > 0.02", 5, 0, false, false)
+	f("not (p95 / n > 0.02)", 5, 0, false, false)
+	f("n > 0 and p95 / n > 0.02", 5, 0, false, true)
+	f("n == 0 or p95 / n > 0.02", 5, 0, true, true)
+	f("p95 / 2 > 1 and n / 4.0 == 0", 5, 0, true, true)
+	f("1 - p95 / (n - 3) < 0.5", 5, 3, false, false)
+	f("p95 / (p95 / n) > 1", 5, 0, false, true)
+	f("'p95 / n * 100 > 5 ? true : p95 > 3'", 5, 0, true, true)
+	f("p95 > 3", 5, 0, true, true)
+}
+
 func TestEnvironmentsArePlainData(t *testing.T) {
 	t.Parallel()
 	f := func(env any) {

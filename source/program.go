@@ -15,6 +15,8 @@ type Program struct {
 	expr  Expr
 	code  *vm.Program
 	names []string
+
+	divided []*vm.Program // see Decide
 }
 
 // Expr is what was compiled.
@@ -36,9 +38,11 @@ func (p *Program) Text(env any) (string, error) { return run[string](p, env) }
 // machines are used again: a new one for every run costs as much as a small condition itself.
 var machines = sync.Pool{New: func() any { return new(vm.VM) }}
 
-func run[T any](p *Program, env any) (T, error) {
+func run[T any](p *Program, env any) (T, error) { return runCode[T](p, p.code, env) }
+
+func runCode[T any](p *Program, code *vm.Program, env any) (T, error) {
 	m := machines.Get().(*vm.VM)
-	v, err := m.Run(p.code, env)
+	v, err := m.Run(code, env)
 	machines.Put(m)
 	out, ok := v.(T)
 	switch {
