@@ -44,7 +44,7 @@ func TestAnOutageIsOneIncident(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "state.db")
 	var groups []*rules.Group
-	for _, name := range strings.Split("abcdefghij", "") {
+	for name := range strings.SplitSeq("abcdefghij", "") {
 		docs, err := source.Documents("r.yaml", []byte(strings.Replace(twoRules, "name: g", "name: "+name, 1)))
 		if err != nil {
 			t.Fatal(err)

@@ -20,13 +20,13 @@ func (r *Rule) present(s *measure.Row, known *leadline.Instance, slot time.Time)
 		if m.Baseline == nil {
 			continue
 		}
-		var past []float64
-		for k, v := range s.Past[i] {
-			if defined(v) && !fired(known, slot.Add(-time.Duration(k+1)*m.Baseline.Season)) {
-				past = append(past, v)
+		past := slices.Clone(s.Past[i])
+		for k := range past {
+			if fired(known, slot.Add(-time.Duration(k+1)*m.Baseline.Season)) {
+				past[k] = math.NaN()
 			}
 		}
-		out[i] = compare(m.Baseline, s.Values[i], past)
+		out[i] = m.Baseline.Of(s.Values[i], past)
 	}
 	return out
 }
@@ -48,33 +48,4 @@ func earlier(a, b time.Time) time.Time {
 		return b
 	}
 	return a
-}
-
-// madScale makes the median absolute deviation of normally distributed values their standard deviation (Rousseeuw and
-// Croux 1993: 1/Φ⁻¹(3/4)).
-const madScale = 1.4826
-
-// compare is what a baseline says of a window and the earlier ones; NaN without any.
-func compare(b *measure.Baseline, now float64, past []float64) float64 {
-	if len(past) == 0 {
-		return math.NaN()
-	}
-	middle := median(past)
-	if b.Stat != measure.RobustZ {
-		return middle
-	}
-	off := make([]float64, len(past))
-	for i, v := range past {
-		off[i] = math.Abs(v - middle)
-	}
-	return (now - middle) / (madScale * median(off))
-}
-
-func median(values []float64) float64 {
-	s := slices.Sorted(slices.Values(values))
-	n := len(s)
-	if n%2 == 1 {
-		return s[n/2]
-	}
-	return (s[n/2-1] + s[n/2]) / 2
 }

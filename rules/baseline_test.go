@@ -34,6 +34,7 @@ func TestBaselinesLeaveOutWhatFired(t *testing.T) {
 	firing := &leadline.Instance{State: leadline.StateFiring, Since: epoch.Add(-2 * week), FiringSince: epoch.Add(-2*week + time.Minute)}
 	f(nil, 250, 5000, 100, 300, 200)
 	f(nil, 150, nan, 100, nan, 200)
+	f(fired, nan, 5000, 100, nan, nan) // too few seasons are left
 	f(nil, nan)
 	f(nil, nan, nan)
 	f(fired, 200, 5000, 100, 300, 200)

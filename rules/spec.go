@@ -11,6 +11,7 @@ import (
 	"text/template"
 	"time"
 
+	"leadline/rules/measure"
 	"leadline/source"
 )
 
@@ -30,14 +31,18 @@ func hash(v any) string {
 // canonical writes what a value says: no addresses, no places in files, maps in order. Of what was compiled it takes
 // the text.
 func canonical(w io.Writer, v reflect.Value) {
+	if v.Type() == reflect.TypeFor[measure.Predicate]() && v.CanInterface() { // its tree is behind an interface
+		fmt.Fprintf(w, "%q;", v.Interface())
+		return
+	}
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Interface:
 		switch {
 		case v.IsNil():
 			fmt.Fprint(w, "nil;")
 		case v.Type() == reflect.TypeFor[*template.Template](): // Annotation has its text
-		case v.Type() == reflect.TypeFor[*time.Location](): // what it caches depends on the time
-			fmt.Fprintf(w, "%q;", v.Interface().(*time.Location).String())
+		case v.Type() == reflect.TypeFor[*time.Location](): // the rest of it depends on when it was loaded
+			fmt.Fprintf(w, "%q;", v.Elem().FieldByName("name").String())
 		case v.Type() == reflect.TypeFor[*source.Program]():
 			fmt.Fprintf(w, "%q;", v.Interface().(*source.Program).Expr().Text)
 		case v.Kind() == reflect.Pointer || basic(v.Elem().Kind()):

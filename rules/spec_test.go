@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"leadline"
+	"leadline/rules/budget"
 )
 
 // A spec changes with what a rule says, and with nothing else.
@@ -35,10 +36,30 @@ func TestSpec(t *testing.T) {
 	f("ms }} in", "number }} in", false)
 	f("{count: event,", "{count: event, where: worst == \"ok\",", false)
 	f("severity: page}", "severity: ticket}", false)
-	a := one(t, strings.Replace(simple, "{count: event,", "{count: event, where: worst == \"ok\",", 1))
-	b := one(t, strings.Replace(simple, "{count: event,", "{count: event, where: worst == \"timeout\",", 1))
-	if a.Spec() == b.Spec() {
-		t.Error("two literals of a where give one spec")
+	literal := func(where string) string {
+		return one(t, strings.Replace(simple, "{count: event,", "{count: event, where: "+where+",", 1)).Spec()
+	}
+	for _, two := range [][2]string{{`worst == "ok"`, `worst == "timeout"`}, {`bot == "a"`, `bot == "b"`}, {`partner == "a"`, `partner == "b"`}} {
+		if literal(two[0]) == literal(two[1]) {
+			t.Errorf("%s and %s give one spec", two[0], two[1])
+		}
+	}
+}
+
+// The spec of an objective depends on its words alone, and not on when its time zone was loaded.
+func TestSpecOfAnObjective(t *testing.T) {
+	t.Parallel()
+	spec := func(zone string) string {
+		loc, err := time.LoadLocation(zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := &Group{Name: "g", Rules: []*Rule{{Name: "r", Objective: &budget.Objective{Target: 999_000, Period: budget.Period{Kind: budget.Calendar, Zone: loc}}}}}
+		return g.Spec()
+	}
+	kyiv := spec("Europe/Kyiv")
+	if again := spec("Europe/Kyiv"); again != kyiv || kyiv == spec("Europe/Berlin") {
+		t.Error("the spec does not tell zones")
 	}
 }
 
