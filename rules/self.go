@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"strings"
 	"time"
 
 	"leadline"
@@ -183,7 +184,7 @@ func (a selfAnswers) Rows(ask *measure.Ask) ([]measure.Row, error) {
 func (e *Engine) Reloaded(err error) {
 	text := ""
 	if err != nil {
-		text = err.Error()
+		text, _, _ = strings.Cut(err.Error(), "\n") // the log has the rest
 	}
 	e.reload.Store(&text)
 }

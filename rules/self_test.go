@@ -140,7 +140,7 @@ func TestFailedReloadIsTold(t *testing.T) {
 		e, _, stop := guarded(t, w)
 		defer stop()
 		pass(time.Minute)
-		e.Reloaded(errors.New("rules.yaml:3:5: unknown field"))
+		e.Reloaded(errors.New("rules.yaml:3:5: unknown field\n    fro: 5m\n    ^"))
 		pass(selfInterval)
 		want(t, w.takeSelf(), "firing RulesNotReloaded ticket: the changed rule files have mistakes, the rules of before go on: rules.yaml:3:5: unknown field")
 		e.Reloaded(nil)
