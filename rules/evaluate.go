@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"slices"
 	"time"
 
 	"leadline"
@@ -53,11 +52,10 @@ func (g *Group) Evaluate(m *Memory, a measure.Answers, slot time.Time) Outcome {
 		out.Rules[n] = v.RuleOutcome
 	}
 	for _, name := range m.names() {
-		at := slices.IndexFunc(g.Rules, func(r *Rule) bool { return r.Name == name })
-		if at < 0 {
-			out.delete(name, m.rules[name], nil)
+		if judged := out.next[name]; judged != nil {
+			out.delete(name, m.rules[name], judged.rule)
 		} else {
-			out.delete(name, m.rules[name], g.Rules[at])
+			out.delete(name, m.rules[name], nil)
 		}
 	}
 	return out

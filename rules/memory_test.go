@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -100,6 +101,49 @@ func TestOnlyChangesAreKept(t *testing.T) {
 	if got := m.Instances("Slow")[0]; !got.Slot.Equal(slot) || got.Values["v"] != 100 {
 		t.Errorf("got %+v", got)
 	}
+}
+
+// A limit that was lowered refuses what is new and clears nothing.
+func TestALoweredLimitClearsNothing(t *testing.T) {
+	t.Parallel()
+	g := one(t, strings.Replace(simple, "for: 20s", "for: 0s", 1))
+	bad := [2]float64{1900, 50}
+	m := NewMemory(time.Time{}, nil)
+	m.Keep(g.Evaluate(m, given{series: map[string][2]float64{"a": bad, "b": bad, "c": bad}}, epoch))
+	lower := one(t, strings.NewReplacer("for: 20s", "for: 0s", "limit: 3", "limit: 1").Replace(simple))
+	o := lower.Evaluate(m, given{series: map[string][2]float64{"a": bad, "b": bad, "c": bad, "d": bad}}, epoch.Add(g.Interval))
+	if len(o.Gone) > 0 || o.Rules[0].Refused != 1 || len(o.Transitions) != 1 || o.Transitions[0].Change != leadline.ChangeError {
+		t.Errorf("got %+v, gone %v", o.Transitions, o.Gone)
+	}
+	m.Keep(o)
+	for _, i := range m.Instances("Slow") {
+		if i.State != leadline.StateFiring {
+			t.Errorf("%v is %s", i.Labels, i.State)
+		}
+	}
+}
+
+// What Evaluate leaves out for an instance at rest is what Step would do to it.
+func TestRestIsWhatStepDoes(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		h := drawHistory(t)
+		i := start
+		for n, slot := range h.slots {
+			next, ts := Step(h.timing, i, h.seen[n], slot)
+			if k := h.seen[n].Kind; resting(&i) && k != ObsLevel && k != ObsAbsent {
+				same := i
+				same.Slot = slot
+				if k != ObsFailed {
+					same.Values = h.seen[n].Values
+				}
+				if d := cmp.Diff(same, next); d != "" || len(ts) > 0 {
+					t.Fatalf("%v: (-at rest +stepped)\n%s%v", h.seen[n], d, ts)
+				}
+			}
+			i = next
+		}
+	})
 }
 
 // Rows with one key cannot be told apart, and those out of order are put in order.
