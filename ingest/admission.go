@@ -32,6 +32,7 @@ type admission struct {
 	waiting [2]atomic.Int64 // events and rejected items that are durable and not stored, by lane
 	weights atomic.Uint64   // of the lanes: fair in the upper half, overflow in the lower
 	size    atomic.Int64    // bytes an item of the newest requests
+	held    atomic.Int64    // bytes of the bodies that are held back
 	large   chan struct{}   // a place for each large body that may be decoded at once
 }
 
@@ -64,11 +65,17 @@ func (a *admission) enter(ctx context.Context, r *Request) (leave func(), proble
 	n := 1 + len(r.Body)/int(a.size.Load())
 	lane := a.shares.lane(now, r.Partner, n, a.pressure) // counts what is refused, too: who is held back still asks for it
 	wait, ok := a.hold(now, lane, n)
-	if !ok && !r.telegram {
+	switch {
+	case !ok && !r.telegram:
 		return nil, behind(lane, wait)
+	case !ok:
+		wait = maxHold
 	}
 	if wait > 0 {
-		if !pause(ctx, min(wait, maxHold)) {
+		a.held.Add(int64(len(r.Body)))
+		in := pause(ctx, wait)
+		a.held.Add(-int64(len(r.Body)))
+		if !in {
 			return nil, tooLong(ctx)
 		}
 		r.Received = time.Now() // the stage receive ends with the hold, which is one of the limits
@@ -132,11 +139,18 @@ func (a *admission) hold(now time.Duration, lane spool.Lane, n int) (time.Durati
 		return 0, true
 	}
 	rate := a.capacity(lane, rates)
-	limit := pace(rate, a.waiting[lane].Load())
+	limit := 0.0
+	if a.drain.measured() >= paceTells {
+		limit = pace(rate, a.waiting[lane].Load())
+	}
 	if lane == spool.Overflow && limit == 0 {
 		limit = rate // always: a backlog of theirs would keep every core busy, and the others waiting for one
 	}
-	return a.pacers[lane].hold(now, n, limit)
+	most := maxHold
+	if lane == spool.Fair && a.held.Load() < littleHeld {
+		most = longHold
+	}
+	return a.pacers[lane].hold(now, n, limit, most)
 }
 
 // headroom is the part of the capacity that the overflow lane leaves unused, because the others' waits grow without

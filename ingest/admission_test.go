@@ -133,3 +133,37 @@ func TestCapacityOfALane(t *testing.T) {
 		}
 	}
 }
+
+// Eight senders who wait for their answers are held back while storing is slow, not refused: what they hold is little.
+// Where much is held already, and in the overflow lane, a long wait is refused.
+func TestFewSendersAreHeld(t *testing.T) {
+	t.Parallel()
+	a := newAdmission(openSpool(t, t.TempDir(), nil), limit.New(limit.Policy{}, nil), newClock())
+	a.waiting[spool.Fair].Store(1e6) // the pace is half of what is stored
+	now := a.clock.now()
+	a.drain.stored(spool.Fair, 8_000, 0, 4*time.Second)
+	for range 10 {
+		if wait, ok := a.hold(now, spool.Fair, 1000); wait != 0 || !ok {
+			t.Errorf("after one small batch a request is held for %v, %t", wait, ok)
+		}
+	}
+	a.drain = drain{}
+	a.drain.stored(spool.Fair, 16_000, 0, 2*time.Second)
+	for i := range 8 {
+		wait, ok := a.hold(now, spool.Fair, 1000)
+		if want := time.Duration(i) * time.Second / 4; !ok || wait != want {
+			t.Errorf("request %d is held for %v, %t; want %v", i, wait, ok, want)
+		}
+	}
+	a.held.Store(littleHeld)
+	if wait, ok := a.hold(now, spool.Fair, 1); ok {
+		t.Errorf("with much held, one more is held for %v", wait)
+	}
+	a.held.Store(0)
+	for range 2 {
+		a.hold(now, spool.Overflow, 8_000)
+	}
+	if wait, ok := a.hold(now, spool.Overflow, 1); ok {
+		t.Errorf("in the overflow lane one is held for %v", wait)
+	}
+}

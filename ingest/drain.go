@@ -48,6 +48,13 @@ func (d *drain) failed(now time.Duration) {
 	d.away, d.done = true, now
 }
 
+// measured is how many events the rates are made of, those long ago counting less.
+func (d *drain) measured() float64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.events[spool.Fair] + d.events[spool.Overflow]
+}
+
 // rates are the events a second that each lane drains. They are not known while ClickHouse is away and a moment after.
 func (d *drain) rates(now time.Duration) (rates [2]float64, known bool) {
 	d.mu.Lock()

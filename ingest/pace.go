@@ -12,14 +12,18 @@ import (
 // It lets pass freely while less than a second's worth waits, and while ClickHouse is away: then nothing bounds but the
 // disk, and senders shall not feel an outage.
 type pacer struct {
-	mu   sync.Mutex
-	free time.Duration // when the next event may pass
+	mu    sync.Mutex
+	ahead float64       // events that were promised a turn and have not had it
+	at    time.Duration // when that was so
 }
 
 const (
 	paceBacklog = 1.0                    // seconds of work that may wait before anybody is held
 	paceLeast   = 64_000                 // events: two full segments; small batches tell little of what large ones could do
-	maxHold     = 500 * time.Millisecond // longer waits are refused: they would fill memory with bodies
+	paceTells   = paceLeast / 4          // events whose storing was measured: behind such a backlog the next batch has twice as many
+	maxHold     = 500 * time.Millisecond // longer waits are refused, for they fill memory with bodies
+	longHold    = 2 * time.Second        // of the fair lane, while that is little: a few senders who wait for their answers are not refused
+	littleHeld  = 16 << 20               // bytes of bodies
 )
 
 // pace is how many events a second may pass while so many wait and the lane drains at a rate, 0 for as many as come. At
@@ -32,18 +36,20 @@ func pace(rate float64, waiting int64) float64 {
 	return rate * max(0.5, 1.5-float64(waiting)/(2*target))
 }
 
-// hold says how long n more events have to wait at a pace. Beyond maxHold it is not ok and nothing was promised: wait is
+// hold says how long n more events have to wait at a pace. Beyond most it is not ok and nothing was promised: wait is
 // then when to come again. For n = 0 it only looks.
-func (p *pacer) hold(now time.Duration, n int, pace float64) (wait time.Duration, ok bool) {
+func (p *pacer) hold(now time.Duration, n int, pace float64, most time.Duration) (wait time.Duration, ok bool) {
 	if pace == 0 {
 		return 0, true
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	from := max(p.free, now)
-	if from-now > maxHold {
-		return from - now, false
+	// Counted in events, not in time: after a slow moment new ones do not wait behind turns that were promised at its pace.
+	p.ahead, p.at = max(0, p.ahead-pace*(now-p.at).Seconds()), now
+	wait = time.Duration(p.ahead / pace * float64(time.Second))
+	if wait > most {
+		return wait, false
 	}
-	p.free = from + time.Duration(float64(n)/pace*float64(time.Second))
-	return from - now, true
+	p.ahead += float64(n)
+	return wait, true
 }

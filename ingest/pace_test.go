@@ -77,7 +77,7 @@ func TestPacerHoldsToThePace(t *testing.T) {
 	t.Parallel()
 	p, passed, now := &pacer{}, 0, time.Minute
 	for now < time.Minute+10*time.Second { // one sender that waits as it is told
-		wait, ok := p.hold(now, 100, 50_000)
+		wait, ok := p.hold(now, 100, 50_000, maxHold)
 		if !ok {
 			t.Fatal("refused, although it waits as it is told")
 		}
@@ -87,12 +87,27 @@ func TestPacerHoldsToThePace(t *testing.T) {
 	if passed < 499_000 || passed > 501_000 {
 		t.Errorf("%d passed in ten seconds at 50,000 a second", passed)
 	}
-	if wait, ok := p.hold(now, 100, 0); wait != 0 || !ok {
+	if wait, ok := p.hold(now, 100, 0, maxHold); wait != 0 || !ok {
 		t.Errorf("without a pace a request is held for %v, %t", wait, ok)
 	}
 }
 
-// However many come, whoever is not refused waits at most maxHold, and to look promises nothing.
+// Turns that were promised while storing was slow do not hold up those who come when it is fast again.
+func TestPacerForgetsASlowMoment(t *testing.T) {
+	t.Parallel()
+	p := &pacer{}
+	if _, ok := p.hold(0, 10_000, 1_000, maxHold); !ok {
+		t.Fatal("the first is refused")
+	}
+	if wait, ok := p.hold(0, 1000, 1_000, maxHold); ok || wait != 10*time.Second {
+		t.Errorf("ten seconds' worth is ahead: held for %v, %t", wait, ok)
+	}
+	if wait, ok := p.hold(0, 1000, 100_000, maxHold); !ok || wait != 100*time.Millisecond {
+		t.Errorf("and a tenth of one later: held for %v, %t", wait, ok)
+	}
+}
+
+// However many come, whoever is not refused waits at most as long as was said, and to look promises nothing.
 func TestPacerRefusesLongWaits(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -100,10 +115,11 @@ func TestPacerRefusesLongWaits(t *testing.T) {
 		p := &pacer{}
 		pace := rapid.Float64Range(1000, 300_000).Draw(t, "pace")
 		size := rapid.IntRange(1, 10_000).Draw(t, "events a request")
-		for range 200_000 {
-			_, looked := p.hold(now, 0, pace)
-			wait, ok := p.hold(now, size, pace)
-			if looked != ok || ok && wait > maxHold || !ok && wait <= maxHold {
+		most := rapid.SampledFrom([]time.Duration{maxHold, longHold}).Draw(t, "most")
+		for range 700_000 {
+			_, looked := p.hold(now, 0, pace, most)
+			wait, ok := p.hold(now, size, pace, most)
+			if looked != ok || ok && wait > most || !ok && wait <= most {
 				t.Fatalf("held for %v, %t; before that it looked like %t", wait, ok, looked)
 			}
 			if !ok {

@@ -3,7 +3,9 @@ package server_test
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -12,12 +14,20 @@ import (
 	"leadline/ingest/spool"
 )
 
-// stuck is a writer that stores one batch at once and the others never.
-type stuck chan struct{}
+// stuck is a writer that stores one batch when it is let go, and the others never.
+type stuck struct {
+	free chan struct{}
+	done atomic.Bool
+}
 
-func (s stuck) Write(ctx context.Context, _ *leadline.Batch) error {
+func (s *stuck) Write(ctx context.Context, _ *leadline.Batch) error {
+	free := s.free
+	if s.done.Load() {
+		free = nil
+	}
 	select {
-	case s <- struct{}{}:
+	case <-free:
+		s.done.Store(true)
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -59,8 +69,17 @@ func TestAttacksOnAFullSpool(t *testing.T) {
 // beside it sends little.
 func TestAttacksWhileStorageIsBehind(t *testing.T) {
 	t.Parallel()
-	writer := make(stuck, 1)
+	writer := &stuck{free: make(chan struct{})}
 	d := besieged(t, func(o *ingest.Options) { o.Writer, o.MinAge = writer, time.Millisecond })
+	deadline := time.After(30 * time.Second)
+	send := func(prefix string) {
+		t.Helper()
+		if a, err := d.send(t, as(d.key, lines(prefix, 10_000))); err != nil || a.status != 202 {
+			t.Fatalf("nothing is known of storing yet: %v %v", a, err)
+		}
+	}
+	send("first")
+	send("second") // one batch with the first: nobody drains the spool before
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- d.real.Run(ctx) }()
@@ -70,17 +89,25 @@ func TestAttacksWhileStorageIsBehind(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	if a, err := d.send(t, request("POST", "/v1/events?wait=true", event("first"), "Authorization", "Bearer "+d.key, "Content-Type", "application/json")); err != nil || a.status != 200 {
-		t.Fatalf("the one event that is stored: %v %v", a, err)
+	for i := range 7 { // storing that batch takes as long
+		send(fmt.Sprint("more", i, "."))
+	}
+	close(writer.free)
+	for d.real.Stats().Stored == 0 {
+		select {
+		case <-deadline:
+			t.Fatal("nothing was stored")
+		default:
+			runtime.Gosched()
+		}
 	}
 	documented := documentedCodes(t)
 	n := 0
 	// storm sends batches all at once until one is refused with a code.
 	storm := func(code string, modest ...string) answer {
 		t.Helper()
-		deadline := time.After(30 * time.Second)
 		for {
-			answers := make(chan answer, 8)
+			answers := make(chan answer, 24)
 			for range cap(answers) {
 				n++
 				raw := as(d.key, lines(fmt.Sprint("loud", n, "."), 5000))
@@ -90,7 +117,7 @@ func TestAttacksWhileStorageIsBehind(t *testing.T) {
 				}()
 			}
 			for _, key := range modest {
-				if _, err := d.send(t, as(key, event(fmt.Sprint("modest", n)))); err != nil {
+				if _, err := d.send(t, as(key, lines(fmt.Sprint("modest", n, "."), 100))); err != nil {
 					t.Error(err)
 				}
 			}

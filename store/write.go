@@ -184,7 +184,7 @@ func (w *writer) insert(ctx context.Context, table, token string, input proto.In
 			ch.SettingInt("insert_deduplicate", 1),
 			{Key: "deduplicate_insert", Value: "enable"}, // overrides the former where the server knows it
 			ch.SettingInt("send_profile_events", 1),
-			ch.SettingInt("max_threads", 1), // one block: handing it to another thread costs 2 ms and wins nothing
+			ch.SettingInt("max_threads", 1),             // one block: handing it to another thread costs 2 ms and wins nothing
 			ch.SettingInt("insert_distributed_sync", 1), // on a cluster: all shards have it before the answer
 			ch.SettingInt("max_partitions_per_insert_block", 0),
 			ch.SettingInt("optimize_on_insert", 0), // a batch's rollup is summed up already; summing again doubles its cost
