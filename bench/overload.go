@@ -38,6 +38,9 @@ func measureOverload(ctx context.Context, o *options, r *run) (any, error) {
 			return nil, err
 		}
 		sustained = f.Stored
+		if err := s.settle(ctx); err != nil {
+			return nil, err
+		}
 	}
 
 	l.Rate, l.Conns, l.For = overloadFactor*sustained/events, 64, 6*o.seconds

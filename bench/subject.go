@@ -108,6 +108,26 @@ func (s *subject) measure(ctx context.Context, l load) (f figures, err error) {
 	return m.figures(&l, r)
 }
 
+// settle waits until the subject has next to nothing left to do: a closed loop leaves merges behind, which the next load
+// would pay for.
+func (s *subject) settle(ctx context.Context) error {
+	const idle, most = 150 * time.Millisecond, 30 // of CPU in a second; seconds
+	for range most {
+		m, err := s.meter(ctx)
+		if err != nil {
+			return err
+		}
+		if !waitUntil(ctx, m.began.Add(time.Second)) {
+			return ctx.Err()
+		}
+		used, err := m.used()
+		if err != nil || used < idle {
+			return err
+		}
+	}
+	return nil
+}
+
 // meter reads what a subject uses from its making on.
 type meter struct {
 	*subject
@@ -189,6 +209,21 @@ func (m *meter) figures(l *load, r *result) (f figures, err error) {
 		f.ClickHouseCPU = perEvent(m.clickhouse, after, events)
 	}
 	return f, nil
+}
+
+// used is the CPU that subject and ClickHouse have used since.
+func (m *meter) used() (used time.Duration, err error) {
+	for pid, before := range map[int]usage{m.subject.server: m.server, m.subject.clickhouse: m.clickhouse} {
+		if pid == 0 {
+			continue
+		}
+		after, err := readUsage(pid)
+		if err != nil {
+			return 0, err
+		}
+		used += after.CPU - before.CPU
+	}
+	return used, nil
 }
 
 func perEvent(before, after usage, events int64) float64 {
