@@ -77,7 +77,7 @@ func Import(format string, files []File, table Table) (Result, error) {
 
 type importer struct {
 	table    Table
-	recorded map[string]source.Passage // recording rules of all files
+	recorded map[string]source.Passage // recording rules of all files; empty where several record under one name
 	docs     []*yaml.Node
 	notes    source.Errors
 	mistakes source.Errors // the part of them that decoding found

@@ -2,7 +2,7 @@ package foreign
 
 import "leadline/source"
 
-// openSLO is any kind of OpenSLO v1, as far as it is read.
+// openHead is a document of OpenSLO v1, as far as it is read.
 type openHead[T any] struct {
 	APIVersion source.At[string] `yaml:"apiVersion,required"`
 	Kind       source.At[string] `yaml:"kind,required"`

@@ -63,9 +63,14 @@ func (im *importer) prometheus(docs []source.Document) {
 	}
 	for _, g := range groups {
 		for _, r := range g.Rules {
-			if r.Record.Value != "" && !r.Expr.IsZero() {
-				im.recorded[r.Record.Value] = r.Expr
+			name := r.Record.Value
+			if name == "" || r.Expr.IsZero() {
+				continue
 			}
+			if first, twice := im.recorded[name]; twice && first.Text != r.Expr.Text {
+				r.Expr = source.Passage{} // told apart by labels only
+			}
+			im.recorded[name] = r.Expr
 		}
 	}
 	taken := map[string]bool{}
@@ -80,7 +85,7 @@ func (im *importer) group(g promGroup, taken map[string]bool) {
 	spec := im.groupSpec(&g)
 	head := func(rule *yaml.Node) *yaml.Node {
 		one := mapping{&yaml.Node{Kind: yaml.MappingNode, Content: slices.Clone(spec.node.Content)}}
-		one.node1("rules", &yaml.Node{Kind: yaml.SequenceNode, Content: []*yaml.Node{rule}})
+		one.add("rules", &yaml.Node{Kind: yaml.SequenceNode, Content: []*yaml.Node{rule}})
 		return document("", rules.Kind, "import", block(), one)
 	}
 	list := &yaml.Node{Kind: yaml.SequenceNode}
@@ -113,7 +118,7 @@ func (im *importer) group(g promGroup, taken map[string]bool) {
 	if taken[name] = true; name != g.Name.Value {
 		im.note(g.Name.Pos, fmt.Sprintf("there are two groups %q", g.Name.Value), "the second is named "+name)
 	}
-	spec.node1("rules", list)
+	spec.add("rules", list)
 	file := filepath.Base(g.Pos.Error("", "").File)
 	im.docs = append(im.docs, document("From "+file+", group "+strings.ReplaceAll(g.Name.Value, "\n", " ")+".", rules.Kind, name, block(), spec))
 }

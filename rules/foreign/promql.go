@@ -32,7 +32,7 @@ func (r *refusal) Error() string { return r.what }
 // reader reads the queries of one rule or SLO.
 type reader struct {
 	table    Table
-	recorded map[string]source.Passage // recording rules by name
+	recorded map[string]source.Passage // recording rules by name, as importer has them
 	note     func(at source.Pos, what, do string)
 
 	passage source.Passage // the query being read

@@ -19,6 +19,8 @@ func one(t failer, expr string) foreign.Result {
 		"  - {record: 'errors:ratio', expr: 'sum by (partner) (rate(leads_failed_total[5m])) / sum by (partner) (rate(leads_total[5m]))'}\n" +
 		"  - {record: 'leads:count', expr: 'sum by (partner) (increase(leads_total[5m]))'}\n" +
 		"  - {record: 'circle', expr: 'circle'}\n" +
+		"  - {record: 'twice', expr: 'sum(increase(leads_total[5m]))', labels: {window: 5m}}\n" +
+		"  - {record: 'twice', expr: 'sum(increase(leads_total[1h]))', labels: {window: 1h}}\n" +
 		"  - {alert: A, labels: {severity: page}, expr: " + string(quoted) + "}\n"
 	r, err := foreign.Import(foreign.Prometheus, []foreign.File{{Name: "f", Data: []byte(file)}}, table(t))
 	if err != nil {
@@ -114,6 +116,7 @@ func TestRefused(t *testing.T) {
 	f(`sum(rate(leads_total[5m] @ 100)) > 1`, "@ has no counterpart")
 	f(`leads_total > 1`, "has no window")
 	f(`rate(errors:ratio[5m]) > 1`, "a window over the recording rule")
+	f(`twice > 1`, "several recording rules are named twice")
 	f(`circle > 1`, "more than 64 recording rules")
 	f(`sum(rate(leads_total[5m])) / sum(rate(leads_total[5m])) > 1`, "both sides of the ratio count the same")
 	f(`sum(rate(leads_failed_total[5m])) / sum(rate(leads_total[10m])) > 1`, "no ratio of counts over one window")

@@ -185,7 +185,7 @@ func (r *rule) write(note func(at source.Pos, what, do string)) *yaml.Node {
 		out.text("expr", r.levels[0].when.text(name))
 		labels.text("severity", r.levels[0].severity)
 	} else {
-		out.node1("levels", r.writeLevels(name))
+		out.add("levels", r.writeLevels(name))
 	}
 	out.duration("for", r.every)
 	out.duration("keep_firing_for", r.keep)

@@ -96,6 +96,9 @@ func seriesName(e *metricsql.MetricExpr) string {
 
 // recording puts a recording rule in the place of its name.
 func (r *reader) recording(name string, p source.Passage, e *metricsql.MetricExpr) (value, error) {
+	if p.IsZero() {
+		return value{}, r.refuse(name, "several recording rules are named "+name, "use the metrics that they record")
+	}
 	if *r.opened++; *r.opened > maxRecordings {
 		return value{}, r.refuse(name, fmt.Sprintf("the expression needs more than %d recording rules", maxRecordings), "simplify them, or remove the circle")
 	}

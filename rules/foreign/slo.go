@@ -78,7 +78,7 @@ func (s sli) write() mapping {
 	out, inner := block(), flow()
 	if s.field != "" {
 		inner.text("of", s.source+"."+s.field)
-		inner.node1("threshold", &yaml.Node{Kind: yaml.ScalarNode, Value: s.above})
+		inner.add("threshold", &yaml.Node{Kind: yaml.ScalarNode, Value: s.above})
 		inner.text("where", s.total.String())
 		out.mapping("latency", inner)
 		return out
@@ -95,7 +95,7 @@ func (o *objective) write() mapping {
 	spec.text("service", o.service)
 	spec.text("description", o.description)
 	spec.number("objective", o.percent)
-	spec.node1("period", o.period)
+	spec.add("period", o.period)
 	spec.mapping("sli", o.sli.write())
 	spec.list("by", o.by)
 	alerting := block()
@@ -109,7 +109,7 @@ func (o *objective) write() mapping {
 			x.duration("short", w.short)
 			list.Content = append(list.Content, x.node)
 		}
-		alerting.node1("windows", list)
+		alerting.add("windows", list)
 	}
 	alerting.mapping("page", o.page)
 	alerting.mapping("ticket", o.ticket)

@@ -17,7 +17,7 @@ func block() mapping { return mapping{&yaml.Node{Kind: yaml.MappingNode}} }
 // flow is written on one line: {count: event, window: 5m}.
 func flow() mapping { return mapping{&yaml.Node{Kind: yaml.MappingNode, Style: yaml.FlowStyle}} }
 
-func (m mapping) node1(key string, v *yaml.Node) {
+func (m mapping) add(key string, v *yaml.Node) {
 	m.node.Content = append(m.node.Content, plain(key), v)
 }
 
@@ -37,13 +37,13 @@ func (m mapping) get(key string) (string, bool) {
 // text adds a text unless it is empty.
 func (m mapping) text(key, v string) {
 	if v != "" {
-		m.node1(key, plain(v))
+		m.add(key, plain(v))
 	}
 }
 
 // number adds what is no text to YAML.
 func (m mapping) number(key string, v float64) {
-	m.node1(key, &yaml.Node{Kind: yaml.ScalarNode, Value: digits(v)})
+	m.add(key, &yaml.Node{Kind: yaml.ScalarNode, Value: digits(v)})
 }
 
 // duration adds a duration unless it is 0.
@@ -56,7 +56,7 @@ func (m mapping) duration(key string, d time.Duration) {
 // mapping adds a mapping unless it is empty.
 func (m mapping) mapping(key string, v mapping) {
 	if len(v.node.Content) > 0 {
-		m.node1(key, v.node)
+		m.add(key, v.node)
 	}
 }
 
@@ -69,7 +69,7 @@ func (m mapping) list(key string, texts []string) {
 	for _, t := range texts {
 		l.Content = append(l.Content, plain(t))
 	}
-	m.node1(key, l)
+	m.add(key, l)
 }
 
 func plain(s string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s} }
@@ -83,7 +83,7 @@ func document(comment, kind, name string, labels, spec mapping) *yaml.Node {
 	meta.text("name", name)
 	meta.mapping("labels", labels)
 	d.mapping("metadata", meta)
-	d.node1("spec", spec.node)
+	d.add("spec", spec.node)
 	d.node.HeadComment = comment
 	return d.node
 }
