@@ -84,6 +84,7 @@ func TestExpressions(t *testing.T) {
 	f(`1 - sum(rate(leads_total{code=~"2.."}[5m])) / sum(rate(leads_total[5m])) > 0.01`, ratio+"expr: ratio > 0.01")
 	f(`sum(rate(leads_failed_total[5m])) / (sum(rate(leads_total[5m])) > 0) > 0.01`, ratio+"expr: ratio > 0.01")
 	f(`(sum(increase(leads_failed_total[5m])) or vector(0)) / sum(increase(leads_total[5m])) * 100 >= 5`, ratio+"expr: ratio >= 0.05")
+	f(`(errors:ratio or vector(0)) > 0.1`, ratio+"by: [partner] expr: ratio > 0.1")
 	f(`errors:ratio > 0.1`, ratio+"by: [partner] expr: ratio > 0.1")
 	f(`max(errors:ratio{partner="acme"}) by (partner) > 0.1`,
 		`ratio: {ratio: {num: {count: event, where: partner == "acme" and worst != "ok"}, den: {count: event, where: partner == "acme"}}, window: 5m} by: [partner] expr: ratio > 0.1`)
@@ -114,6 +115,7 @@ func TestRefused(t *testing.T) {
 	f(`sum(rate(leads_total)) > 1`, "no window")
 	f(`sum(rate(leads_total[5m] offset 5m)) > 1`, "no whole number of days")
 	f(`sum(rate(leads_total[5m] @ 100)) > 1`, "@ has no counterpart")
+	f(`(sum(increase(leads_total[5m])) > 0) < 3`, "has no counterpart")
 	f(`leads_total > 1`, "has no window")
 	f(`rate(errors:ratio[5m]) > 1`, "a window over the recording rule")
 	f(`twice > 1`, "several recording rules are named twice")

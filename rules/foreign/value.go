@@ -177,20 +177,33 @@ func (r *reader) newest(name string, e *metricsql.FuncExpr) (value, error) {
 	return v, err
 }
 
+// divisor is what is divided by. Its `> 0` keeps Prometheus from dividing by 0; a ratio of nothing is absent here anyway.
+func divisor(op string, e metricsql.Expr) metricsql.Expr {
+	if b, ok := e.(*metricsql.BinaryOpExpr); ok && op == "/" && b.Op == ">" && !b.Bool {
+		if n, ok := b.Right.(*metricsql.NumberExpr); ok && n.N == 0 {
+			return b.Left
+		}
+	}
+	return e
+}
+
 // arithmetic reads + − · /, and what stands in for a missing value.
 func (r *reader) arithmetic(e *metricsql.BinaryOpExpr) (value, error) {
 	left, err := r.value(e.Left)
 	if err != nil {
 		return left, err
 	}
-	right, err := r.value(e.Right)
+	op := strings.ToLower(e.Op)
+	right, err := r.value(divisor(op, e.Right))
 	if err != nil {
 		return right, err
 	}
 	zero := right.isNumber() && right.constant == 0
-	op := strings.ToLower(e.Op)
-	if zero && !left.isNumber() && (op == "or" || op == "default" || op == ">" && !e.Bool) {
-		return left, nil // a count without rows is 0, a ratio of nothing is absent: that is what these take care of
+	if zero && !left.isNumber() && (op == "or" || op == "default") {
+		if !left.only(kindCount) {
+			r.note(r.at(e.Op), excerpt(e)+": without events there is no value here, not even 0", "add a condition on a count if that has to be told")
+		}
+		return left, nil
 	}
 	g, err := r.same(e.Op, left.grouping, right.grouping)
 	if err != nil {
