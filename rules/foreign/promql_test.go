@@ -91,6 +91,14 @@ func TestExpressions(t *testing.T) {
 	f(`sum(leads:count) > 1e3`, n+"expr: n > 1000")
 	f(`sum(rate(http_request_duration_seconds_bucket{le="0.25",type="a"}[5m])) / sum(rate(http_request_duration_seconds_count{type="a"}[5m])) <= 0.9`,
 		`ratio: {ratio: {num: {count: event, where: e2e_ms <= 250 and type == "a"}, den: {count: event, where: type == "a"}}, window: 5m} expr: ratio <= 0.9`)
+	f(`time() - max by (partner) (lead_last_received_timestamp_seconds{country="UA"}) >= 90`,
+		`age: {age: event, where: country == "UA"} by: [partner] series: {expect: seen_within(7d)} expr: age >= 90000`)
+	f(`(time() - max(timestamp(leads_total))) / 60 > 5 or sum(increase(leads_total[5m])) == 0`, "age: {age: event} n: {count: event, window: 5m} expr: age > 300000 or n == 0")
+	f(`min(time() - last_over_time(lead_last_received_timestamp_seconds[1h])) > 5m`, "age: {age: event} expr: age > 300000")
+	f(`sum by (bot) (increase(leads_total[5m])) < 1`, n+"by: [bot] series: {expect: seen_within(7d)} expr: n < 1")
+	f(`sum by (bot) (increase(leads_total[5m])) >= 1`, n+"by: [bot] expr: n >= 1")
+	f(`sum(increase(leads_total[5m])) < 0.5 * sum(increase(leads_total[5m] offset 1w))`,
+		n+"n_usual: {count: event, window: 5m, baseline: {season: 7d, periods: 4, stat: median}} expr: n < 0.5 * n_usual")
 	f(`absent(sum(rate(leads_total{type="a"}[10m])))`, `n: {count: event, where: type == "a", window: 10m} expr: n == 0`)
 }
 
@@ -116,6 +124,11 @@ func TestRefused(t *testing.T) {
 	f(`sum(rate(leads_total[5m] offset 5m)) > 1`, "no whole number of days")
 	f(`sum(rate(leads_total[5m] @ 100)) > 1`, "@ has no counterpart")
 	f(`(sum(increase(leads_total[5m])) > 0) < 3`, "has no counterpart")
+	f(`time() - min(lead_last_received_timestamp_seconds) > 1`, "min of lead_last")
+	f(`lead_last_received_timestamp_seconds > 1`, "no number")
+	f(`timestamp(sum(leads_total)) > 1`, "timestamp of sum")
+	f(`max_over_time(leads_total[5m]) > 1`, "has no window")
+	f(`predict_linear(leads_total[5m], 60) > 1`, "has no counterpart")
 	f(`leads_total > 1`, "has no window")
 	f(`rate(errors:ratio[5m]) > 1`, "a window over the recording rule")
 	f(`twice > 1`, "several recording rules are named twice")
