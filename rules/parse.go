@@ -140,9 +140,9 @@ func (c *compiler) level(l *levelSpec, r *Rule, when *source.Program) Level {
 		c.fail(at.Pos, "the severity of a page is page, of a ticket ticket", "remove it")
 	}
 	for name := range labels {
-		if slices.Contains(r.Ask.By, name) || r.Labels[name] != "" {
+		if slices.Contains(r.Ask.By, name) || name == "slo" || name == "service" {
 			at, _ := l.labels.Get(name)
-			c.fail(at.Pos, fmt.Sprintf("the alert has a label %q already", name), "rename it")
+			c.fail(at.Pos, fmt.Sprintf("the label %q tells alerts apart", name), "rename it")
 		}
 	}
 	return Level{Severity: l.Severity.Value, When: when, Labels: labels, Annotations: c.texts(l.annotations, r)}

@@ -215,3 +215,19 @@ func FuzzSLO(f *testing.F) {
 		}
 	})
 }
+
+// An SLO that is read again says the same, also where its time zone was loaded anew; one that says something else has
+// another spec, by which a running engine knows that it was edited.
+func TestSpecOfAnSLO(t *testing.T) {
+	t.Parallel()
+	const spec = "  objective: 99\n  period: {calendar: 1M, timeZone: Europe/Kyiv}\n  sli: {latency: {of: event.e2e_ms, threshold: 600}}\n  by: [partner]\n  alerting: {page: {labels: {a: b}, annotations: {action: Run.}}}\n"
+	first := oneSLO(t, spec).Spec()
+	if again := oneSLO(t, spec).Spec(); again != first {
+		t.Errorf("read again it is %s, was %s", again, first)
+	}
+	for old, new := range map[string]string{"99": "98", "1M": "1w", "Kyiv": "Rome", "600": "601", "by: [partner]": "by: [bot]", "a: b": "a: c", "Run.": "Walk."} {
+		if oneSLO(t, strings.Replace(spec, old, new, 1)).Spec() == first {
+			t.Errorf("%s for %s changes nothing", new, old)
+		}
+	}
+}
