@@ -27,6 +27,7 @@ type SLOSeries struct {
 	Burns    map[string]float64 `json:"burn"`                  // by window: 1h
 	EmptyIn  *float64           `json:"empty_in,omitempty"`    // seconds at this burn
 	Budget   string             `json:"budget"`                // in words
+	Hints    []string           `json:"hints,omitempty"`       // what the series' traffic makes of the objective
 }
 
 // SLOs are the objectives of all groups, as the newest slot of each left them.
@@ -56,7 +57,7 @@ func sloStatus(rule *Rule, kept *Memory) SLOStatus {
 }
 
 func sloSeries(o *budget.Objective, i leadline.Instance) SLOSeries {
-	s := SLOSeries{Labels: i.Labels, State: i.State, Severity: i.Severity, Burns: map[string]float64{}, Budget: o.Words(i.Values)}
+	s := SLOSeries{Labels: i.Labels, State: i.State, Severity: i.Severity, Burns: map[string]float64{}, Budget: o.Words(i.Values), Hints: o.Hints(i.Values)}
 	for name, v := range i.Values {
 		if w, ok := strings.CutPrefix(name, budget.BurnPrefix); ok {
 			s.Burns[w] = v

@@ -74,6 +74,24 @@ func (o *Objective) Lint(in Setting) []Problem {
 	return out
 }
 
+// Hints are what the traffic of a series makes of the objective: pairs that its usual number of events can never fire, or
+// that one of them is enough for. What is usual is told by the longest window, once the series is older than it.
+func (o *Objective) Hints(counters map[string]float64) []string {
+	w := o.Pairs[len(o.Pairs)-1].Long
+	last := over(w, counters).Total
+	if !(last > 0) || last > 0.9*count(counters, BadPeriod, TotalPeriod).Total {
+		return nil
+	}
+	usual := func(x time.Duration) float64 { return math.Round(last * float64(x) / float64(w)) }
+	var out []string
+	for i, p := range o.Pairs {
+		for _, x := range o.few(i, p, o.Limit(p), usual) {
+			out = append(out, x.What+": "+x.Do)
+		}
+	}
+	return out
+}
+
 // few finds pairs that so few events are enough for, or that so many are needed for, that they do not say what they
 // should.
 func (o *Objective) few(i int, p Pair, ratio float64, usual func(time.Duration) float64) (out []Problem) {

@@ -47,6 +47,30 @@ func TestLint(t *testing.T) {
 	golden.Bytes(t, []byte(b.String()), "lint.golden")
 }
 
+// Half of the month's events in three days are usual enough to be told from.
+func TestHints(t *testing.T) {
+	t.Parallel()
+	f := func(total3d, totalPeriod float64, change func(*Objective), want ...string) {
+		t.Helper()
+		o := monthly()
+		change(o)
+		got := o.Hints(map[string]float64{"total_3d": total3d, "bad_3d": 0, TotalPeriod: totalPeriod, BadPeriod: 0})
+		if strings.Join(got, "\n") != strings.Join(want, "\n") {
+			t.Errorf("%v of %v: %q", total3d, totalPeriod, got)
+		}
+	}
+	const never = "100 events in 1h are usual, min_samples of 300 is never reached: lower it, or watch a longer window"
+	f(7200, 72_000, func(*Objective) {}, never)
+	f(7200, 7_300, func(*Objective) {}) // three days old: who knows
+	f(0, 72_000, func(*Objective) {})
+	f(72_000, 720_000, func(*Objective) {})
+	f(7200, 72_000, func(o *Objective) { o.MinTotal, o.MinBad, o.Target = 1, 1, 999_900 },
+		"one bad event would be enough for a page: of 100 events in 1h (as usual), 0.1 % are 0.144: raise min_bad_events to 10",
+		"one bad event would be enough for a page: of 600 events in 6h (as usual), 0.1 % are 0.36: raise min_bad_events to 10",
+		"one bad event would be enough for a ticket: of 2400 events in 1d (as usual), less than 0.1 % are 0.72: raise min_bad_events to 10",
+		"one bad event would be enough for a ticket: of 7200 events in 3d (as usual), less than 0.1 % are 0.72: raise min_bad_events to 10")
+}
+
 // A pair that Lint passes can fire: with everything bad its limit is exceeded. One that it says cannot fire does not.
 func TestLintKnowsWhatCanFire(t *testing.T) {
 	t.Parallel()
