@@ -1,6 +1,8 @@
 package backtest
 
 import (
+	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
@@ -8,10 +10,12 @@ import (
 )
 
 // BenchmarkHistory is the look back that a change of an objective needs: 7 days of 50 partners, the four windows of two
-// burn rates, a slot a minute. clickhouse-ms is the time in which ClickHouse is waited for, go-ms all other.
+// burn rates, a slot a minute. clickhouse-ms is the time in which ClickHouse is waited for, go-ms all other; cpu is that of
+// each, which a busy machine does not change.
 func BenchmarkHistory(b *testing.B) {
 	const partners = "50"
-	db, ch := migrated(b)
+	ch := migrated(b)
+	db := ch.open(b)
 	ch.Exec(b, `INSERT INTO latency_1m
 		SELECT toDateTime('2026-11-10 00:00:00', 'UTC') + 60 * intDiv(number, `+partners+`) AS minute, 'e2e', 'p' || toString(number % `+partners+`), 'spring',
 			toDate(minute), 60, number % 3, 1000, 100000, mapFromArrays(
@@ -28,6 +32,7 @@ func BenchmarkHistory(b *testing.B) {
 		b.Run(x.name, func(b *testing.B) {
 			b.ReportAllocs()
 			var all, waited time.Duration
+			server, own := serverTime(b, ch), ownTime(b)
 			for b.Loop() {
 				began := time.Now()
 				h, err := measure.New(db).History(b.Context(), []*measure.Ask{ask}, to.Add(-7*24*time.Hour), to, 0)
@@ -47,8 +52,29 @@ func BenchmarkHistory(b *testing.B) {
 				waited += h.Waited
 			}
 			n := float64(b.N) * 1e6
+			b.ReportMetric(float64(ownTime(b)-own)/n, "go-cpu-ms")
+			b.ReportMetric(float64(serverTime(b, ch)-server)/n, "clickhouse-cpu-ms")
 			b.ReportMetric(float64(waited)/n, "clickhouse-ms")
 			b.ReportMetric(float64(all-waited)/n, "go-ms")
 		})
 	}
+}
+
+// ownTime is the processor time of this process, serverTime that of all queries.
+func ownTime(b *testing.B) time.Duration {
+	b.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+func serverTime(b *testing.B, ch world) time.Duration {
+	b.Helper()
+	us, err := strconv.ParseInt(ch.Query(b, "SELECT toInt64(sum(value)) FROM system.events WHERE event = 'OSCPUVirtualTimeMicroseconds'"), 10, 64)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(us) * time.Microsecond
 }

@@ -79,7 +79,7 @@ func asked(t testing.TB, interval time.Duration) []*measure.Ask {
 // begin, and step, off the minute.
 func TestHistoryIsWhatFetchSays(t *testing.T) {
 	t.Parallel()
-	db := lived(t)
+	db := lived(t).open(t)
 	f := func(from time.Time, interval time.Duration, slots int) {
 		t.Helper()
 		asks := asked(t, interval)

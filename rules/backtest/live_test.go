@@ -98,7 +98,7 @@ spec:
 // wants the same list of events byte for byte.
 func TestLiveAndBacktestAreOne(t *testing.T) {
 	t.Parallel()
-	db := lived(t)
+	db := lived(t).open(t)
 	all := groups(t, everyKind)
 	fired := map[string]int{}
 	f := func(g *rules.Group, from, to time.Time) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,11 +23,25 @@ var (
 	ended = began.Add(5 * 24 * time.Hour)
 )
 
-// migrated is a database with all tables, without TTL, so that tests can write on any date.
-func migrated(t testing.TB) (*store.DB, *chtest.DB) {
+// world is a database with all tables, without TTL, so that tests can write on any date.
+type world struct{ *chtest.DB }
+
+func migrated(t testing.TB) world {
 	t.Helper()
-	ch := chtest.New(t)
-	db, err := store.Open(t.Context(), store.Options{Addrs: []string{ch.Native}, Database: ch.Database, Username: ch.Username, Password: ch.Password, Host: "test"})
+	w := world{chtest.New(t)}
+	if _, err := w.open(t).Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range []string{"events", "rejected", "latency_1m", "latency_1h"} {
+		w.Exec(t, "ALTER TABLE "+table+" REMOVE TTL")
+	}
+	return w
+}
+
+// open is a connection of a test's own.
+func (w world) open(t testing.TB) *store.DB {
+	t.Helper()
+	db, err := store.Open(t.Context(), store.Options{Addrs: []string{w.Native}, Database: w.Database, Username: w.Username, Password: w.Password, Host: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,20 +50,27 @@ func migrated(t testing.TB) (*store.DB, *chtest.DB) {
 			t.Error(err)
 		}
 	})
-	if _, err := db.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	for _, table := range []string{"events", "rejected", "latency_1m", "latency_1h"} {
-		ch.Exec(t, "ALTER TABLE "+table+" REMOVE TTL")
-	}
-	return db, ch
+	return db
+}
+
+// five is read by several tests and changed by none.
+var five struct {
+	sync.Once
+	world
 }
 
 // lived is a database with five days of four partners: one steady, one in bursts with silence between them, one that
 // stops for good, one that comes late and stays rare. Now and then a stage is slow, or fails; a gap has nothing at all.
-func lived(t testing.TB) *store.DB {
+func lived(t testing.TB) world {
 	t.Helper()
-	db, _ := migrated(t)
+	five.Do(func() { five.world = live(t) })
+	return five.world
+}
+
+func live(t testing.TB) world {
+	t.Helper()
+	w := migrated(t)
+	db := w.open(t)
 	r := rand.New(rand.NewPCG(1, 4))
 	old := &leadline.Batch{Token: "old"} // as long ago as only hours are kept
 	for range 2000 {
@@ -78,7 +100,7 @@ func lived(t testing.TB) *store.DB {
 			t.Fatal(err)
 		}
 	}
-	return db
+	return w
 }
 
 // rate is how many events a partner has in an hour.

@@ -358,8 +358,7 @@ func (x *moment) Rows(a *Ask) ([]Row, error) {
 		if len(a.By) > 0 && !slices.ContainsFunc(p.seen, func(w *window) bool { return w.has(i) }) {
 			continue
 		}
-		row := a.Empty(p.by.labels[i])
-		row.Key = p.by.keys[i]
+		row := a.empty(p.by.labels[i], p.by.keys[i])
 		for n := range a.Measures {
 			m := &a.Measures[n]
 			for k, s := range p.values[n] {

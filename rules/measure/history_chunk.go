@@ -14,7 +14,8 @@ import (
 // chunk is what a flow had in some cells of time, lo ≤ cell < hi. The counts of its tallies are in few large slices.
 type chunk struct {
 	lo, hi  int64
-	first   []uint32 // of a cell, into entries; one more than there are cells
+	first   []uint32 // of a cell, into order; one more than there are cells
+	order   []uint32 // into entries, by cell
 	entries []portion
 	bytes   int
 	used    int64 // when it was last looked up, by the history's own count
@@ -27,14 +28,14 @@ type portion struct {
 }
 
 const (
-	entryBytes  = 88 // of memory
+	entryBytes  = 92 // of memory
 	bucketBytes = 10
 )
 
-// at are the entries of a cell.
-func (c *chunk) at(cell int64) []portion {
+// at are the numbers of the entries of a cell.
+func (c *chunk) at(cell int64) []uint32 {
 	i := cell - c.lo
-	return c.entries[c.first[i]:c.first[i+1]]
+	return c.order[c.first[i]:c.first[i+1]]
 }
 
 // names number label sets in the order in which they are met.
@@ -65,17 +66,14 @@ func (f *flow) read(t *leadline.Table, lo, hi int64) (*chunk, error) {
 		return nil, fmt.Errorf("more than %d label sets: narrow `by`", maxAnswer)
 	}
 	c := &chunk{lo: lo, hi: hi, first: make([]uint32, hi-lo+1)}
-	type loose struct {
-		cell int64
-		portion
-	}
 	n := 0
 	for _, row := range t.Rows {
 		if text, ok := row[len(row)-1].(string); ok {
 			n += f.records(text)
 		}
 	}
-	all := make([]loose, 0, n)
+	c.entries = make([]portion, 0, n)
+	cells := make([]uint32, 0, n) // of the entries
 	values := make([]string, len(f.labels))
 	for _, row := range t.Rows {
 		if len(row) != len(values)+1 {
@@ -100,30 +98,29 @@ func (f *flow) read(t *leadline.Table, lo, hi int64) (*chunk, error) {
 				return nil, errors.New("a packed answer is cut or out of its range")
 			}
 			for part := range f.parts {
-				e := loose{cell, portion{series: series, part: uint32(part)}}
+				e := portion{series: series, part: uint32(part)}
 				e.events, e.failed, e.newest = int64(u.uint64()), int64(u.uint64()), int64(u.uint64())
 				if err := u.histogram(&e.tally); err != nil {
 					return nil, err
 				}
 				if e.there() {
-					all = append(all, e)
+					c.entries, cells = append(c.entries, e), append(cells, uint32(cell-lo))
+					c.bytes += entryBytes + bucketBytes*len(e.buckets)
 				}
 			}
 		}
 	}
-	for i := range all {
-		c.first[all[i].cell-lo+1]++
-		c.bytes += entryBytes + bucketBytes*len(all[i].buckets)
+	for _, cell := range cells {
+		c.first[cell+1]++
 	}
 	for i := 1; i < len(c.first); i++ {
 		c.first[i] += c.first[i-1]
 	}
-	c.entries = make([]portion, len(all))
+	c.order = make([]uint32, len(cells))
 	next := slices.Clone(c.first)
-	for i := range all {
-		at := &next[all[i].cell-lo]
-		c.entries[*at] = all[i].portion
-		*at++
+	for i, cell := range cells {
+		c.order[next[cell]] = uint32(i)
+		next[cell]++
 	}
 	c.bytes += 4 * len(c.first)
 	return c, nil

@@ -170,17 +170,19 @@ func (w *window) fill(ctx context.Context, h *History, end time.Time, lo, hi int
 }
 
 func (w *window) add(h *History, c *chunk, cell int64) {
-	for _, e := range c.at(cell) {
-		if i := w.series(&e); i >= 0 {
-			w.sum(h, i).add(&e.tally)
+	for _, n := range c.at(cell) {
+		e := &c.entries[n]
+		if i := w.series(e); i >= 0 {
+			w.sum(h, i).add(w.tally(e))
 		}
 	}
 }
 
 func (w *window) sub(c *chunk, cell int64) {
-	for _, e := range c.at(cell) {
-		if i := w.series(&e); i >= 0 {
-			w.sums[i].sub(&e.tally)
+	for _, n := range c.at(cell) {
+		e := &c.entries[n]
+		if i := w.series(e); i >= 0 {
+			w.sums[i].sub(w.tally(e))
 		}
 	}
 }
@@ -190,10 +192,15 @@ func (w *window) series(e *portion) int32 {
 	if e.part != w.part {
 		return -1
 	}
-	if !w.shapes {
-		e.buckets, e.counts = nil, nil
-	}
 	return w.onto.series(e.series)
+}
+
+// tally is what counts of a portion.
+func (w *window) tally(e *portion) *tally {
+	if w.shapes {
+		return &e.tally
+	}
+	return &tally{events: e.events, failed: e.failed, newest: e.newest}
 }
 
 // sum is what the window holds of a series, to add to.
