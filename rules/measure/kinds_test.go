@@ -201,7 +201,7 @@ func TestOwnSQL(t *testing.T) {
 	f("want texts", "SELECT 1.5 AS value, 2 AS more"+bounds)
 	f("readonly", "INSERT INTO events SELECT *"+bounds)
 	f("readonly", "SELECT count() AS value"+bounds+"SETTINGS max_execution_time = 100")
-	small := ask("SELECT count() AS value"+bounds+"AND payload != 'x'")
+	small := ask("SELECT count() AS value" + bounds + "AND payload != 'x'")
 	small.Custom.MaxBytes = 1000
 	if _, err := r.Fetch(t.Context(), []*Ask{small}, end).Rows(small); err == nil || !strings.Contains(err.Error(), "bytes to read") {
 		t.Errorf("a query that reads too much: %v", err)
