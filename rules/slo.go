@@ -15,12 +15,6 @@ import (
 // KindSLO is the kind of the documents that ParseSLO reads.
 const KindSLO = "SLO"
 
-// How long a budget's data is kept: latency_1h and events. What the rollups cannot tell is counted from the events.
-const (
-	rollupsKept = 400 * 24 * time.Hour
-	eventsKept  = 90 * 24 * time.Hour
-)
-
 // maxPairs keeps a condition below the size that an expression may have.
 const maxPairs = 8
 
@@ -68,8 +62,8 @@ type slo struct {
 type sli struct {
 	of         source.At[string] // event or span
 	total, bad source.Expr
-	field      string // latency: what is compared with the threshold
-	rollup     bool   // the rollups can tell it
+	field      string            // latency: what is compared with the threshold
+	counts     []measure.Measure // of total and bad, without a window
 }
 
 func (s *slo) read() {
@@ -161,10 +155,11 @@ func (s *slo) indicator() {
 		s.latency(l)
 	default:
 		from := s.source(e.Of)
-		total, bad := s.where(e.Total, from), s.where(e.Bad, from)
+		total := s.where(e.Total, from)
+		s.where(e.Bad, from)
 		if from != "" && len(s.errs) == 0 {
 			s.sli = sli{of: e.Of, total: e.Total, bad: both(e.Total, e.Bad.Text, e.Bad.Pos)}
-			s.sli.rollup = s.rolled(total) && s.rolled(bad)
+			s.sli.counts = []measure.Measure{{Kind: measure.Count, Source: from, Where: total}, {Kind: measure.Count, Source: from, Where: s.where(s.sli.bad, from)}}
 		}
 	}
 }
@@ -191,7 +186,7 @@ func (s *slo) latency(l latencySpec) {
 	}
 	slow := fmt.Sprintf("%s > %s", field, literal(l.Threshold.Value))
 	s.sli = sli{of: source.At[string]{Value: name, Pos: l.Of.Pos}, total: l.Where, bad: both(l.Where, slow, l.Threshold.Pos), field: field}
-	s.sli.rollup = s.rolled(where) && (field == "e2e_ms" || field == "total_ms")
+	s.sli.counts = []measure.Measure{{Kind: measure.Count, Source: from, Where: where}, {Kind: measure.Count, Source: from, Where: s.where(s.sli.bad, from)}}
 }
 
 // labelled looks at by here, once for all rules that it is copied to.
@@ -202,24 +197,6 @@ func (s *slo) labelled() {
 			s.fail(b.Pos, fmt.Sprintf("%s has no label %q", from, b.Value), source.Suggest(b.Value, known))
 		}
 	}
-}
-
-// inRollups are the labels that latency_1m and latency_1h have.
-var inRollups = []string{"campaign", "partner", "stage"}
-
-// rolled reports whether the rollups can tell what a condition takes, by the labels of the SLO.
-func (s *slo) rolled(where measure.Predicate) bool {
-	for _, b := range s.spec.By {
-		if !slices.Contains(inRollups, b.Value) {
-			return false
-		}
-	}
-	for _, name := range where.Fields() {
-		if !slices.Contains(inRollups, name) {
-			return false
-		}
-	}
-	return true
 }
 
 // both joins a condition with another, which it limits.
@@ -258,12 +235,25 @@ func (s *slo) ownLabels(given source.Map[source.At[string]]) {
 	}
 }
 
+// setting is how often the objective is looked at, and how long what it counts is kept.
+func (s *slo) setting() budget.Setting {
+	var by []string
+	for _, b := range s.spec.By {
+		by = append(by, b.Value)
+	}
+	in := budget.Setting{Interval: s.compiler.spec.Interval.Value}
+	for _, m := range s.sli.counts {
+		m.Window = s.objective.Period.Longest()
+		if _, kept, table := m.Reach(by); in.Kept == 0 || kept < in.Kept {
+			in.Kept, in.Of = kept, "rows of "+table
+		}
+	}
+	return in
+}
+
 // lint reports what the objective would not do, each at the field that is to be changed.
 func (s *slo) lint() {
-	setting := budget.Setting{Interval: s.compiler.spec.Interval.Value, Kept: eventsKept, Of: s.sli.of.Value + "s"}
-	if s.sli.rollup {
-		setting.Kept, setting.Of = rollupsKept, "the rollups"
-	}
+	setting := s.setting()
 	a := s.spec.Alerting
 	for _, p := range s.objective.Lint(setting) {
 		at := s.spec.Objective.Pos

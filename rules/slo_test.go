@@ -44,7 +44,8 @@ func shown(g *Group) string {
 			if m.Begin != nil {
 				fmt.Fprintf(&b, " from %v", m.Begin(noon).UTC().Format(time.RFC3339))
 			}
-			fmt.Fprintf(&b, " where %s\n", m.Where)
+			_, kept, table := m.Reach(r.Ask.By)
+			fmt.Fprintf(&b, " where %s in %s for %v\n", m.Where, table, kept)
 		}
 		for _, l := range r.Levels {
 			fmt.Fprintf(&b, "  %s %v\n    %s\n", l.Severity, l.Labels, strings.ReplaceAll(l.When.Expr().Text, "\n", "\n    "))

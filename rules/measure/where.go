@@ -164,24 +164,6 @@ func number(n ast.Node) (float64, bool) {
 	return 0, false
 }
 
-// Fields are the fields that the predicate looks at.
-func (p Predicate) Fields() []string {
-	var f fields
-	if p.tree != nil {
-		ast.Walk(&p.tree, &f)
-	}
-	return f
-}
-
-type fields []string
-
-// Visit is called for every node.
-func (f *fields) Visit(n *ast.Node) {
-	if i, ok := (*n).(*ast.IdentifierNode); ok {
-		*f = append(*f, i.Value)
-	}
-}
-
 // Within reports whether all rows of p are rows of q, as far as the text tells: q takes every row, or is a part of p.
 func (p Predicate) Within(q Predicate) bool {
 	return q.tree == nil || slices.Contains(conjuncts(p.tree), q.tree.String())
