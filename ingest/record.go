@@ -110,6 +110,9 @@ type records struct {
 	b     []byte
 	err   error
 	words map[string]string
+
+	place  int      // of the next word in its record
+	recent []string // by place, the word that the record before has there
 }
 
 // maxWords bounds the copies: a sender who makes up campaigns only loses the saving.
@@ -125,7 +128,7 @@ func (r *records) kind(data []byte) (byte, error) {
 	if data[0] != recordVersion {
 		return 0, errRecordVersion
 	}
-	r.b, r.err = data[2:], nil
+	r.b, r.err, r.place = data[2:], nil, 0
 	return data[1], nil
 }
 
@@ -237,14 +240,27 @@ func (r *records) bytes() []byte {
 	return r.take(int(n))
 }
 
+// word is mostly the one that the record before has at this place, such as a stage, which saves the look-up.
 func (r *records) word() string {
-	b := r.bytes()
-	if w, ok := r.words[string(b)]; ok {
-		return w
+	b, at := r.bytes(), r.place
+	r.place++
+	if at == len(r.recent) {
+		r.recent = append(r.recent, "")
 	}
-	w := string(b)
-	if len(r.words) < maxWords {
-		r.words[w] = w
+	if r.recent[at] != string(b) {
+		r.recent[at] = r.only(b)
+	}
+	return r.recent[at]
+}
+
+// only is the one copy of a word.
+func (r *records) only(b []byte) string {
+	w, ok := r.words[string(b)]
+	if !ok {
+		w = string(b)
+		if len(r.words) < maxWords {
+			r.words[w] = w
+		}
 	}
 	return w
 }
