@@ -30,6 +30,10 @@ func asked(t testing.TB, interval time.Duration) []*measure.Ask {
 		m.Baseline = &measure.Baseline{Season: season, Periods: periods, Stat: measure.Median}
 		return m
 	}
+	since := func(m measure.Measure, begin func(time.Time) time.Time) measure.Measure {
+		m.Begin = begin
+		return m
+	}
 	schema := func(of string, kind measure.Kind, window time.Duration) measure.Measure {
 		return measure.Measure{Source: measure.Schema, Kind: kind, Of: of, Window: window}
 	}
@@ -41,6 +45,11 @@ func asked(t testing.TB, interval time.Duration) []*measure.Ask {
 		}},
 		{Name: "long", By: []string{"partner"}, Measures: []measure.Measure{
 			count(35*day, ""), ratio(measure.Events, 35*day, `e2e_ms > 300`, ""), quantile(measure.Events, "e2e_ms", 4*day, ""),
+		}},
+		{Name: "since", By: []string{"partner"}, Measures: []measure.Measure{
+			since(ratio(measure.Events, 31*day, `worst != "ok"`, ""), func(end time.Time) time.Time { return end.Truncate(12 * h) }),
+			since(quantile(measure.Events, "e2e_ms", 31*day, ""), func(time.Time) time.Time { return began.Add(48*h + 25*time.Minute) }),
+			since(count(90*day, ""), func(time.Time) time.Time { return began.Add(-33 * day) }),
 		}},
 		{Name: "rollup all", Measures: []measure.Measure{count(15*time.Minute, ""), age(measure.Events, 2*day, "")}},
 		{Name: "spans", By: []string{"stage", "campaign"}, Measures: []measure.Measure{

@@ -82,11 +82,13 @@ func (r *Reader) History(_ context.Context, asks []*Ask, from, to time.Time, max
 // Skipped says why an ask is not answered at all, nil where it is.
 func (h *History) Skipped(a *Ask) error { return h.asks[a].skipped }
 
-// plan finds the windows of an ask.
+// plan finds the windows of an ask. Where a window begins at a moment of its own, what it has at the first end says how
+// it is read.
 func (h *History) plan(a *Ask, p *replay, live way) error {
-	raw := h.rawCell(a)
-	for i := range a.Measures {
-		m := &a.Measures[i]
+	first := a.resolved(h.from)
+	raw := h.rawCell(first)
+	for i := range first.Measures {
+		m := &first.Measures[i]
 		labels, why := m.rollup(a.By)
 		if why != "" && raw < leastCell {
 			return fmt.Errorf("windows, seasons and interval have no whole second in common: %s is the longest time that measures all of them", raw)
@@ -94,10 +96,11 @@ func (h *History) plan(a *Ask, p *replay, live way) error {
 		var values []slider
 		for k := range m.periods() {
 			s := slider{shift: m.offset(k)}
+			w := window{measure: &a.Measures[i], width: a.Measures[i].Window, shift: s.shift, newest: m.Kind == Age}
 			if why == "" {
-				h.rolled(a, m, labels, &s)
+				h.rolled(a, m, labels, w, &s)
 			} else {
-				h.counted(a, m, raw, live.periods[i][k].entry.sheet.items, &s)
+				h.counted(a, m, raw, live.periods[i][k].entry.sheet.items, w, &s)
 			}
 			if k == 0 {
 				p.see(s.there)
@@ -133,6 +136,9 @@ func (h *History) rawCell(a *Ask) time.Duration {
 			continue
 		}
 		cell = gcd(cell, m.Window)
+		if m.fleeting {
+			cell = gcd(cell, time.Minute)
+		}
 		if m.Baseline != nil {
 			cell = gcd(cell, m.Baseline.Season)
 		}
@@ -141,7 +147,7 @@ func (h *History) rawCell(a *Ask) time.Duration {
 }
 
 // rolled finds the windows of a measure that the rollup answers.
-func (h *History) rolled(a *Ask, m *Measure, labels []string, s *slider) {
+func (h *History) rolled(a *Ask, m *Measure, labels []string, w window, s *slider) {
 	equal := sortedEqual(m.Where.cut.equal)
 	if m.Kind == Ratio {
 		den := sortedEqual(m.Den.cut.equal)
@@ -150,14 +156,15 @@ func (h *History) rolled(a *Ask, m *Measure, labels []string, s *slider) {
 	of := func(x *cut) *window {
 		f := flow{source: m.Source, rolled: true, labels: labels, equal: equal, parts: []part{{}}, width: time.Minute.Microseconds()}
 		f.shapes, f.least = m.histogram(x)
-		return h.window(window{flow: h.flow(f), width: m.Window, shift: s.shift, newest: m.Kind == Age, shapes: f.shapes}, a.By, x)
+		w.flow, w.shapes = h.flow(f), f.shapes
+		return h.window(w, a.By, x)
 	}
 	s.num = of(&m.Where.cut)
 	if m.Kind == Ratio {
 		s.den = of(&m.Den.cut)
 	}
-	f := h.flow(flow{source: m.Source, rolled: true, labels: slices.Sorted(slices.Values(a.By)), parts: []part{{}}, width: time.Minute.Microseconds()})
-	s.there = h.window(window{flow: f, width: m.Window, shift: s.shift, newest: m.Kind == Age}, a.By, nil)
+	w.flow = h.flow(flow{source: m.Source, rolled: true, labels: slices.Sorted(slices.Values(a.By)), parts: []part{{}}, width: time.Minute.Microseconds()})
+	s.there = h.window(w, a.By, nil)
 }
 
 // histogram reports whether a measure needs histograms of what a cut takes, and from which bucket on.
@@ -173,10 +180,11 @@ func (m *Measure) histogram(x *cut) (needed bool, least uint16) {
 }
 
 // counted finds the windows of a measure that only the events themselves answer.
-func (h *History) counted(a *Ask, m *Measure, cell time.Duration, items bool, s *slider) {
+func (h *History) counted(a *Ask, m *Measure, cell time.Duration, items bool, w window, s *slider) {
 	f := h.flow(flow{source: m.Source, labels: slices.Sorted(slices.Values(a.By)), width: cell.Microseconds(), items: items})
 	of := func(x part) *window {
-		return h.window(window{flow: f, part: f.part(x), width: m.Window, shift: s.shift, newest: m.Kind == Age, shapes: x.of != ""}, a.By, nil)
+		w.flow, w.part, w.shapes = f, f.part(x), x.of != ""
+		return h.window(w, a.By, nil)
 	}
 	num := part{where: m.Where}
 	if m.Source == Schema {
@@ -230,7 +238,7 @@ func (f *flow) part(p part) uint32 {
 // window is the one that holds what is wanted of a cut, nil for everything, by labels.
 func (h *History) window(want window, by []string, x *cut) *window {
 	for _, w := range h.windows {
-		if w.flow == want.flow && w.part == want.part && w.width == want.width && w.shift == want.shift && w.newest == want.newest && w.shapes == want.shapes && sameSight(w.sight, want.sight) &&
+		if w.flow == want.flow && w.part == want.part && w.width == want.width && w.shift == want.shift && w.newest == want.newest && w.shapes == want.shapes && sameBegin(w.measure, want.measure) && sameSight(w.sight, want.sight) &&
 			w.onto.onto == &h.ranking(by).names && w.onto.cut.series() == x.series() {
 			return w
 		}
@@ -243,6 +251,9 @@ func (h *History) window(want window, by []string, x *cut) *window {
 	h.windows = append(h.windows, w)
 	return w
 }
+
+// sameBegin reports whether windows of one width are the same ones: functions cannot be compared.
+func sameBegin(a, b *Measure) bool { return a == b || a.begun() == nil && b.begun() == nil }
 
 func sameSight(a, b *sight) bool { return a == b || a != nil && b != nil && *a == *b }
 

@@ -9,14 +9,15 @@ import (
 // window is a time that slides along a flow, and what it holds by series of a rule: the tallies that came in, less those
 // that went out.
 type window struct {
-	flow   *flow
-	part   uint32
-	onto   *projection
-	width  time.Duration
-	shift  time.Duration // how much before the slot's end it ends: a season of a baseline
-	newest bool          // only when the newest event was: nothing is subtracted
-	sight  *sight        // of expected series, with the bounds of its own
-	shapes bool          // histograms, too
+	flow    *flow
+	part    uint32
+	onto    *projection
+	measure *Measure // where the window begins, if at a moment of its own; nil for a sight
+	width   time.Duration
+	shift   time.Duration // how much before the slot's end it ends: a season of a baseline
+	newest  bool          // only when the newest event was: nothing is subtracted
+	sight   *sight        // of expected series, with the bounds of its own
+	shapes  bool          // histograms, too
 
 	lo, hi     int64 // the cells that it holds
 	head, tail *chunk
@@ -66,9 +67,26 @@ func (w *window) cells(end time.Time) (lo, hi int64) {
 	at := end.Add(-w.shift)
 	if !w.flow.rolled {
 		hi = (at.UnixMicro() - w.flow.base) / w.flow.width
-		return hi - w.width.Microseconds()/w.flow.width, hi
+		return hi - w.length(end).Microseconds()/w.flow.width, hi
 	}
-	return bounds(at, w.width)
+	return bounds(at, w.length(end))
+}
+
+// begun says where a measure's window begins, nil for none or where it has the same length always.
+func (m *Measure) begun() func(time.Time) time.Time {
+	if m == nil {
+		return nil
+	}
+	return m.Begin
+}
+
+// length is how long the window is at an end.
+func (w *window) length(end time.Time) time.Duration {
+	if w.measure.begun() == nil {
+		return w.width
+	}
+	one := Ask{Measures: []Measure{*w.measure}}
+	return one.resolved(end).Measures[0].Window
 }
 
 // bounds are the minutes of a window of the rollup.
@@ -87,7 +105,7 @@ func bounds(end time.Time, window time.Duration) (lo, hi int64) {
 // slide moves the window to an end that is not before the last one.
 func (w *window) slide(ctx context.Context, h *History, end time.Time) error {
 	lo, hi := w.cells(end)
-	if w.hi == 0 || lo >= w.hi {
+	if w.hi == 0 || lo >= w.hi || lo < w.lo { // the first time, after a gap, or as a window of more than 34 days goes by hours
 		if err := w.fill(ctx, h, end, lo, hi); err != nil {
 			return err
 		}
@@ -134,7 +152,7 @@ func (w *window) hours(end time.Time) (hours span) {
 	case w.sight != nil:
 		hours, _ = w.sight.parts(end)
 	case !w.newest:
-		_, hours = tiers(end.Add(-w.shift), w.width)
+		_, hours = tiers(end.Add(-w.shift), w.length(end))
 	}
 	return hours
 }
