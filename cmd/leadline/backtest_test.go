@@ -71,6 +71,11 @@ func TestBacktest(t *testing.T) {
 		}
 	}
 
+	configured, errs, code := leadlineDoes(t, nil, "backtest", "--config", h.config, "--from", stored.Add(-time.Hour).Format(time.RFC3339), "--to", stored.Add(time.Minute).Format(time.RFC3339))
+	if code != 0 || errs != "" || !strings.Contains(configured, "intake-latency/IntakeP95High") || strings.Contains(configured, "skipped") || strings.Contains(configured, "could not be judged") {
+		t.Errorf("the configuration's rules: exit code %d, said %q and\n%s", code, errs, configured)
+	}
+
 	elsewhere := filepath.Join(h.dir, "elsewhere.yaml")
 	if err := os.WriteFile(elsewhere, []byte(strings.Replace(text(t, h.config), h.native, freeAddr(t), 1)), 0o600); err != nil {
 		t.Fatal(err)
