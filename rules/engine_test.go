@@ -158,7 +158,13 @@ func TestQueryErrorsFreezeAndAreToldOnce(t *testing.T) {
 		w.do(func() { w.fail, w.panics = nil, true })
 		pass(20 * time.Second)
 		want(t, w.take())
-		w.do(func() { w.panics = false })
+		w.do(func() { w.panics, w.dies = false, true })
+		pass(10 * time.Second)
+		want(t, w.take())
+		if h := e.Status()[0].Rules[0]; !strings.Contains(h.Error, "panic: out of memory") {
+			t.Errorf("after a panic of the asker %+v", h)
+		}
+		w.do(func() { w.dies = false })
 		pass(20 * time.Second)
 		want(t, w.take())
 		if h := e.Status()[0].Rules[0]; h.Health != HealthGood || h.Instances[leadline.StateFiring] != 2 {

@@ -208,12 +208,25 @@ func (r *run) setWaiting() {
 	r.status.Waiting, r.status.ClockBehind = !r.waiting.IsZero(), r.behind
 }
 
-// fetch asks for all rules at once.
-func (r *run) fetch(ctx context.Context, slot time.Time) measure.Answers {
+// fetch asks for all rules at once. A panic of the asker is an error of all of them, and not the end of Leadline.
+func (r *run) fetch(ctx context.Context, slot time.Time) (answers measure.Answers) {
 	ctx, cancel := context.WithTimeout(ctx, r.group.Interval+fetchGrace)
 	defer cancel()
-	return r.asker.Fetch(ctx, r.asks, slot.Add(-r.group.QueryOffset))
+	err := calmly(func() error {
+		answers = r.asker.Fetch(ctx, r.asks, slot.Add(-r.group.QueryOffset))
+		return nil
+	})
+	if err != nil {
+		return unanswered{err}
+	}
+	return answers
 }
+
+// unanswered are no answers at all.
+type unanswered struct{ err error }
+
+// Rows implements measure.Answers.
+func (u unanswered) Rows(*measure.Ask) ([]measure.Row, error) { return nil, u.err }
 
 // watchClock tells once that the clock stands before the newest slot: nothing is evaluated until it has caught up.
 func (r *run) watchClock(slot time.Time) {

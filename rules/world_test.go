@@ -25,6 +25,7 @@ type world struct {
 	series  map[string][2]float64 // by campaign; "" is a rule without by
 	fail    error
 	panics  bool
+	dies    bool // Fetch panics
 	block   time.Duration
 	fetches []fetch
 
@@ -41,6 +42,9 @@ type world struct {
 func (w *world) Fetch(ctx context.Context, asks []*measure.Ask, end time.Time) measure.Answers {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.dies {
+		panic("out of memory for cheese")
+	}
 	w.fetches = append(w.fetches, fetch{time.Now(), end, asks})
 	if w.block > 0 {
 		block := w.block
