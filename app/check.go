@@ -10,6 +10,7 @@ import (
 	"leadline/ingest"
 	"leadline/oncall"
 	"leadline/rules"
+	"leadline/rules/measure"
 	"leadline/rules/ruletest"
 	"leadline/schema"
 	"leadline/source"
@@ -21,6 +22,15 @@ type Checked struct {
 
 	Mistakes source.Errors // what has to be mended
 	Notes    source.Errors // what may be meant
+	Costs    []RuleCost    // what a slot of each rule reads
+
+	rules []*rules.Group
+}
+
+// RuleCost says what a slot of a rule reads.
+type RuleCost struct {
+	Name string // group/rule
+	measure.Cost
 }
 
 func (c Checked) String() string {
@@ -53,7 +63,7 @@ func (c Checked) String() string {
 // Check reads files and folders and finds every mistake in them: configurations (YAML without a kind), RuleGroup, SLO,
 // RuleTest, Schedule and Qualify documents, and folders of event schemas (<event.type>/<major>.json).
 func Check(paths []string) (Checked, error) {
-	c := &checker{rules: &rulesByFile{}}
+	c := &checker{files: &rulesByFile{}}
 	for _, p := range paths {
 		files, err := filesUnder(p)
 		if err != nil {
@@ -76,10 +86,15 @@ func Check(paths []string) (Checked, error) {
 	schedules, errs := oncall.Schedules(c.schedules)
 	c.Schedules = len(schedules)
 	c.mistakes(errs...)
-	c.mistakes(rules.Check(c.groups)...)
+	c.mistakes(rules.Check(c.rules)...)
 	c.lint()
 	c.tested()
 	c.people(schedules)
+	for _, g := range c.rules {
+		for _, r := range g.Rules {
+			c.Costs = append(c.Costs, RuleCost{r.Ask.Name, r.Ask.Cost()})
+		}
+	}
 	c.Mistakes, c.Notes = c.Mistakes.Sorted(), c.Notes.Sorted()
 	return c.Checked, nil
 }
@@ -88,10 +103,9 @@ type checker struct {
 	Checked
 	whole       bool // a folder: what is not in it is nowhere
 	configs     []Config
-	groups      []*rules.Group
 	schedules   []source.Document
 	tests       []source.Document
-	rules       *rulesByFile // that the tests name
+	files       *rulesByFile // that the tests name
 	schemaRoots []string
 }
 
@@ -127,12 +141,12 @@ func (c *checker) document(path string, data []byte, d source.Document) {
 	case rules.Kind:
 		g, errs := rules.Parse(d)
 		c.mistakes(errs...)
-		c.groups = append(c.groups, g)
+		c.rules = append(c.rules, g)
 		c.Groups++
 	case rules.KindSLO:
 		g, errs := rules.ParseSLO(d)
 		c.mistakes(errs...)
-		c.groups = append(c.groups, g)
+		c.rules = append(c.rules, g)
 		c.SLOs++
 	case ruletest.Kind:
 		c.tests = append(c.tests, d)

@@ -18,7 +18,7 @@ func (c *checker) lint() {
 	if len(c.Mistakes) > 0 {
 		return // what cannot be read cannot be judged
 	}
-	for _, g := range c.groups {
+	for _, g := range c.rules {
 		mistakes, notes := rules.Lint(g)
 		c.mistakes(mistakes...)
 		c.Notes = append(c.Notes, notes...)
@@ -29,7 +29,7 @@ func (c *checker) lint() {
 func (c *checker) tested() {
 	covered := map[string]bool{}
 	for _, d := range c.tests {
-		suite, errs := ruletest.Parse(d, c.rules.near(d))
+		suite, errs := ruletest.Parse(d, c.files.near(d))
 		c.mistakes(errs...)
 		if suite == nil {
 			continue
@@ -41,7 +41,7 @@ func (c *checker) tested() {
 	if !c.whole {
 		return // the tests may be elsewhere
 	}
-	for _, g := range c.groups {
+	for _, g := range c.rules {
 		if slices.ContainsFunc(g.Rules, func(r *rules.Rule) bool { return r.Objective != nil }) {
 			continue // an SLO's rules are Leadline's own
 		}
@@ -112,7 +112,7 @@ func (c *checker) teams(schedules []oncall.Schedule) {
 		names = append(names, s.Name)
 	}
 	others := len(slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n == "ops" })) > 0
-	for _, g := range c.groups {
+	for _, g := range c.rules {
 		for _, r := range g.Rules {
 			team, ok := r.Labels["team"]
 			if !ok || slices.Contains(names, team) || !others && source.Nearest(team, names) == "" {
