@@ -3,6 +3,7 @@
 // floor of a target does not hold.
 //
 //	bench [-for 10s] [-runs 3] [-only leadline,null] [-scenarios outage,fairness]
+//	bench rules
 //	bench profile [-events 1000] [-rate 0] [-for 10s] [-dir bin/profiles]
 //	bench load -addr 127.0.0.1:8080 -key ll_live_… [-events 1] [-rate 0] [-for 10s]
 //
@@ -36,6 +37,8 @@ func main() {
 			do = func(_ context.Context, _ []string, out io.Writer) error { return serveNull(out) }
 		case "profile":
 			do, args = profile, args[1:]
+		case "rules":
+			do, args = alone, args[1:]
 		case "load":
 			do, args = loadOnly, args[1:]
 		}

@@ -18,6 +18,7 @@ var scenarios = []scenario{
 	{"overload", "twice the load that can be stored", measureOverload, renderOverload},
 	{"fairness", "one of ten partners is loud", measureFairness, renderFairness},
 	{"rollup", "what it costs to count a stage", measureRollup, nil},
+	{"rules", "a slot of 1,000 and 10,000 rules", measureRules, renderRules},
 }
 
 // figure is the median of a scenario's figure.
