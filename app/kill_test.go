@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"leadline"
+	"leadline/internal/chtest"
 	"leadline/notify/telegram"
 	"leadline/oncall"
 	"leadline/rules"
@@ -34,7 +35,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	chtest.Main(m)
 }
 
 // twoRules fire together: who is woken must be woken, who is not must not be told twice.
