@@ -24,6 +24,9 @@ type Backtest struct {
 
 // Backtest plays rules over what ClickHouse holds. other is the report of Diff's rules, nil without.
 func (d *Data) Backtest(ctx context.Context, c Config, b Backtest) (report, other *backtest.Report, err error) {
+	if oldest := time.Now().Add(-measure.Kept); b.From.Before(oldest) {
+		return nil, nil, fmt.Errorf("--from %s is before %s: of what is older ClickHouse keeps hours only, in which no rule can be played", b.From.UTC().Format(time.RFC3339), oldest.UTC().Format(time.RFC3339))
+	}
 	own, err := readRules(c.Rules)
 	if err != nil {
 		return nil, nil, err

@@ -37,6 +37,10 @@ func runBacktest(ctx context.Context, c *command) (err error) {
 	if err := c.parse(flags, 1<<16); err != nil {
 		return err
 	}
+	if b.To.After(now) {
+		fmt.Fprintln(c.err, "--to is still to come: played until now")
+		b.To = now
+	}
 	b.Paths = flags.Args()
 	config, err := c.config(*file)
 	if err != nil {

@@ -57,8 +57,10 @@ func TestBacktest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	to := stored.Add(3 * time.Second)
+	eventually(t, "three seconds have passed", func() bool { return time.Now().After(to) })
 	args := []string{
-		"backtest", "--config", h.config, "--from", stored.Add(-time.Minute).Format(time.RFC3339), "--to", stored.Add(time.Minute).Format(time.RFC3339),
+		"backtest", "--config", h.config, "--from", stored.Add(-time.Minute).Format(time.RFC3339), "--to", to.Format(time.RFC3339),
 		"--events", "--diff", many, any,
 	}
 	beside, errs, code := leadlineDoes(t, nil, args...)
@@ -71,9 +73,24 @@ func TestBacktest(t *testing.T) {
 		}
 	}
 
-	configured, errs, code := leadlineDoes(t, nil, "backtest", "--config", h.config, "--from", stored.Add(-time.Hour).Format(time.RFC3339), "--to", stored.Add(time.Minute).Format(time.RFC3339))
-	if code != 0 || errs != "" || !strings.Contains(configured, "intake-latency/IntakeP95High") || strings.Contains(configured, "skipped") || strings.Contains(configured, "could not be judged") {
+	configured, errs, code := leadlineDoes(t, nil, "backtest", "--config", h.config, "--from", stored.Add(-time.Hour).Format(time.RFC3339), "--to", to.Format(time.RFC3339), "--rule", "^intake|slow")
+	if code != 0 || errs != "" || !strings.Contains(configured, "intake-latency/IntakeP95High") || strings.Contains(configured, "IntakeStopped") || strings.Contains(configured, "could not be judged") {
 		t.Errorf("the configuration's rules: exit code %d, said %q and\n%s", code, errs, configured)
+	}
+
+	for want, args := range map[string][]string{
+		`"nothing" matches no group/rule`:         {"--rule", "nothing"},
+		"of what is older ClickHouse keeps hours": {"--from", "-40d"},
+		"there is no missing.yaml":                {"missing.yaml"},
+		"from must be before --to":                {"--to", "-7d"},
+	} {
+		if out, errs, code := leadlineDoes(t, nil, append([]string{"backtest", "--config", h.config}, args...)...); code != 1 || out != "" || !strings.Contains(errs, want) {
+			t.Errorf("%q: exit code %d, said %q %q", args, code, out, errs)
+		}
+	}
+	_, errs, code = leadlineDoes(t, nil, "backtest", "--config", h.config, "--from", "-1m", "--to", stored.Add(24*time.Hour).Format(time.RFC3339), any)
+	if code != 0 || !strings.Contains(errs, "played until now") {
+		t.Errorf("a time to come: exit code %d, said %q", code, errs)
 	}
 
 	elsewhere := filepath.Join(h.dir, "elsewhere.yaml")

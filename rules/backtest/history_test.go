@@ -128,7 +128,7 @@ func TestHistoryIsWhatFetchSays(t *testing.T) {
 		}
 		t.Logf("%d slots of %v: %d queries, %v", slots, interval, h.Queries, h.Waited)
 	}
-	f(began.Add(58*time.Hour+17*time.Second+250*time.Millisecond), 10*time.Second, 30)
-	f(began.Add(49*time.Hour+59*time.Minute+45*time.Second), 7*time.Minute+30*time.Second, 25)
-	f(began.Add(2*time.Hour+11*time.Second), 4*time.Hour, 28)
+	f(began.Add(58*time.Hour+17*time.Second+250*time.Millisecond), 10*time.Second, 20)
+	f(began.Add(49*time.Hour+59*time.Minute+45*time.Second), 7*time.Minute+30*time.Second, 16)
+	f(began.Add(2*time.Hour+11*time.Second), 5*time.Hour, 22)
 }

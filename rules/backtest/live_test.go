@@ -128,7 +128,7 @@ func TestLiveAndBacktestAreOne(t *testing.T) {
 		}
 		t.Logf("%s: %d events", g.Name, len(is))
 	}
-	f(all[0], began.Add(98*time.Hour+13*time.Second), began.Add(103*time.Hour))
+	f(all[0], began.Add(98*time.Hour+13*time.Second), began.Add(100*time.Hour+50*time.Minute))
 	f(all[1], began.Add(50*time.Hour+50*time.Minute), began.Add(51*time.Hour+10*time.Minute))
 	f(all[1], began.Add(68*time.Hour+15*time.Minute), began.Add(68*time.Hour+45*time.Minute))
 	for _, g := range all {

@@ -13,6 +13,9 @@ import (
 // historyBudget bounds the memory of what was read and may be needed again: a window subtracts what it added before.
 const historyBudget = 256 << 20
 
+// Kept is how long ago a history may begin: of what is older the rollup knows hours only.
+const Kept = minutesKept
+
 // leastCell is the shortest time that windows, seasons and the interval of a rule may have in common.
 const leastCell = time.Second
 
