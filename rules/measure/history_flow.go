@@ -13,6 +13,7 @@ import (
 
 const (
 	rangeTimeout = 60 * time.Second // of one range query
+	slowRange    = 10 * time.Second // the next one reaches less far
 	firstReach   = time.Hour        // of the first one of a flow; the next ones reach as far as it showed to be right
 	longReach    = 24 * time.Hour
 	heavyChunk   = 32 << 20
@@ -163,14 +164,16 @@ func (f *flow) find(ctx context.Context, h *History, cell int64) (*chunk, error)
 	if cell < f.tiered {
 		hi = min(hi, f.tiered)
 	}
+	before := h.Waited
 	c, err := f.ask(ctx, h, ranged{lo: cell, hi: hi})
 	if err != nil {
 		return nil, err
 	}
+	took := h.Waited - before
 	switch long := int64(longReach/time.Microsecond) / f.width; {
-	case c.bytes > heavyChunk:
+	case c.bytes > heavyChunk || took > slowRange:
 		f.reach = max(1, f.reach/2)
-	case c.bytes < lightChunk:
+	case c.bytes < lightChunk && took < slowRange/4:
 		f.reach = min(4*f.reach, max(1, long))
 	}
 	c.used = h.clock
