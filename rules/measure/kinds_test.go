@@ -117,6 +117,25 @@ func TestExpectedSeriesHaveRows(t *testing.T) {
 	}
 }
 
+// TestExpectedSeriesAreNotReadEachSlot asks for labels that only the events have.
+func TestExpectedSeriesAreNotReadEachSlot(t *testing.T) {
+	t.Parallel()
+	p := seeded(t)
+	db := &counting{Querier: p.open(t)}
+	r := New(db)
+	a := &Ask{Name: "g/r", By: []string{"bot"}, Interval: time.Minute, Expect: 30 * time.Hour, Measures: []Measure{
+		{Name: "n", Source: Events, Window: time.Minute, Kind: Count},
+	}}
+	for _, want := range []int{3, 1, 1} { // the events each slot, the series once
+		if got := rowsOf(t, r, a, noon.Add(-time.Minute)); len(got) != 3 {
+			t.Errorf("%d series, want 3", len(got))
+		}
+		if got := len(db.take()); got != want {
+			t.Errorf("%d queries, want %d", got, want)
+		}
+	}
+}
+
 // TestSchemaCounts compares what schemas said with the tables.
 func TestSchemaCounts(t *testing.T) {
 	t.Parallel()
@@ -232,11 +251,14 @@ func TestKeysPrune(t *testing.T) {
 	}
 	all := []*Ask{
 		{Name: "g/a", By: []string{"partner"}, Measures: []Measure{
-			{Source: Events, Window: 24 * time.Hour, Kind: Quantile, Level: 0.9, Of: "e2e_ms"}, {Source: Spans, Window: time.Hour, Kind: Count},
+			{Source: Events, Window: 24 * time.Hour, Kind: Quantile, Level: 0.9, Of: "e2e_ms"},
+			{Source: Spans, Window: time.Hour, Kind: Count},
 			{Source: Events, Window: 24 * time.Hour, Kind: Age},
 		}},
 		{Name: "g/b", By: []string{"bot"}, Expect: 10 * time.Hour, Measures: []Measure{
-			{Source: Events, Window: time.Minute, Kind: Count}, {Source: Spans, Window: time.Minute, Kind: Count}, {Source: Schema, Window: time.Minute, Kind: Ratio, Of: Rejected},
+			{Source: Events, Window: time.Minute, Kind: Count},
+			{Source: Spans, Window: time.Minute, Kind: Count},
+			{Source: Schema, Window: time.Minute, Kind: Ratio, Of: Rejected},
 		}},
 	}
 	plan := makePlan(all)

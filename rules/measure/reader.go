@@ -48,9 +48,17 @@ type wanted struct {
 	last time.Time
 }
 
+// maxSights bounds the series that are remembered: two parts of every set of labels and horizon, and those before them.
+const maxSights = 64
+
 // New makes a reader.
 func New(q Querier) *Reader {
-	return &Reader{querier: q, busy: make(chan struct{}, atOnce), plans: map[*Ask]*plan{}, wanted: map[shape]map[time.Duration]*wanted{}}
+	r := &Reader{
+		querier: q, busy: make(chan struct{}, atOnce), plans: map[*Ask]*plan{},
+		wanted: map[shape]map[time.Duration]*wanted{},
+	}
+	r.sights.keep(maxSights)
+	return r
 }
 
 // Fetch reads what the asks need of the time before end. What fails is told by Answers.Rows, for the asks that needed it.
@@ -185,7 +193,6 @@ func (r *Reader) want(s shape, windows map[time.Duration]demand, end time.Time) 
 	// Two minutes are remembered of every shape, because groups look at different delays, and three settled parts.
 	r.cubes.keep(2 * len(r.wanted))
 	r.slabs.keep(6 * len(r.wanted))
-	r.sights.keep(1000)
 	return all
 }
 
