@@ -20,6 +20,7 @@ func Lint(g *Group) (mistakes, notes source.Errors) {
 		l.levels()
 		l.recovery()
 		l.single()
+		l.forgotten()
 		mistakes, notes = append(mistakes, l.mistakes...), append(notes, l.notes...)
 	}
 	return mistakes.Sorted(), notes.Sorted()
@@ -122,4 +123,13 @@ func (l *linter) single() {
 		do = fmt.Sprintf("add min_samples, such as {%s: 100}; 1 says that it is meant", counted)
 	}
 	l.notes = append(l.notes, r.pos.Error(fmt.Sprintf("%s fires on a single event", r.Name), do))
+}
+
+// forgotten finds a `for` that outlasts the series that are expected: one that falls silent is no longer expected before
+// it can fire.
+func (l *linter) forgotten() {
+	if r := l.rule; r.Ask.Expect > 0 && r.Timing.For >= r.Ask.Expect {
+		what := fmt.Sprintf("for %s is not shorter than series are expected, %s: one that falls silent is forgotten before it fires", source.FormatDuration(r.Timing.For), source.FormatDuration(r.Ask.Expect))
+		l.notes = append(l.notes, r.pos.Error(what, "expect series for longer"))
+	}
 }

@@ -95,6 +95,22 @@ func TestLint(t *testing.T) {
 	f(bare("bad > 0", "      min_samples: {bad: 1}\n"))
 }
 
+// TestLintForgotten: what falls silent has to be expected until it has fired.
+func TestLintForgotten(t *testing.T) {
+	t.Parallel()
+	f := func(hold string, want int) {
+		t.Helper()
+		g := one(t, "  rules:\n    - alert: A\n      measure: {n: {count: event, window: 1h}}\n      by: [partner]\n      series: {expect: seen_within(1d)}\n"+
+			"      expr: n == 0\n      for: "+hold+"\n      labels: {severity: ticket}\n")
+		if mistakes, notes := Lint(g); len(mistakes) != 0 || len(notes) != want {
+			t.Errorf("for %s: %v, %v, want %d notes", hold, mistakes, notes, want)
+		}
+	}
+	f("23h", 0)
+	f("1d", 1)
+	f("2d", 1)
+}
+
 // TestPossibleIsNeverWrong: what a condition says of some values is what arithmetic on extents calls possible.
 func TestPossibleIsNeverWrong(t *testing.T) {
 	t.Parallel()
