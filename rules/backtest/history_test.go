@@ -46,6 +46,10 @@ func asked(t testing.TB, interval time.Duration) []*measure.Ask {
 		{Name: "long", By: []string{"partner"}, Measures: []measure.Measure{
 			count(35*day, ""), ratio(measure.Events, 35*day, `e2e_ms > 300`, ""), quantile(measure.Events, "e2e_ms", 4*day, ""),
 		}},
+		{Name: "one threshold", By: []string{"campaign"}, Measures: []measure.Measure{
+			ratio(measure.Events, 3*h, `e2e_ms > 300.25`, ""), ratio(measure.Events, 30*time.Minute, `e2e_ms <= 300.25`, ""), ratio(measure.Spans, 2*day, `total_ms > 20`, ""),
+		}},
+		{Name: "under all", By: []string{"campaign", "partner"}, Measures: []measure.Measure{count(time.Hour, "e2e_ms > -1")}},
 		{Name: "since", By: []string{"partner"}, Measures: []measure.Measure{
 			since(ratio(measure.Events, 31*day, `worst != "ok"`, ""), func(end time.Time) time.Time { return end.Truncate(12 * h) }),
 			since(quantile(measure.Events, "e2e_ms", 31*day, ""), func(time.Time) time.Time { return began.Add(48*h + 25*time.Minute) }),

@@ -158,7 +158,7 @@ func (h *History) rolled(a *Ask, m *Measure, labels []string, w window, s *slide
 	}
 	of := func(x *cut) *window {
 		f := flow{source: m.Source, rolled: true, labels: labels, equal: equal, parts: []part{{}}, width: time.Minute.Microseconds()}
-		f.shapes, f.least = m.histogram(x)
+		f.shapes, f.least, f.most = m.histogram(x)
 		w.flow, w.shapes = h.flow(f), f.shapes
 		return h.window(w, a.By, x)
 	}
@@ -170,16 +170,18 @@ func (h *History) rolled(a *Ask, m *Measure, labels []string, w window, s *slide
 	s.there = h.window(w, a.By, nil)
 }
 
-// histogram reports whether a measure needs histograms of what a cut takes, and from which bucket on.
-func (m *Measure) histogram(x *cut) (needed bool, least uint16) {
+// histogram reports whether a measure needs histograms of what a cut takes, and which buckets of them by themselves.
+func (m *Measure) histogram(x *cut) (needed bool, least, most uint16) {
 	switch {
 	case m.Kind == Quantile:
-		return true, 0
-	case x.pick == longer || x.pick == shorter:
-		return true, latency.Bucket(uint64(max(0, x.us)))
-	default:
-		return false, 0
+		return true, 0, latency.Buckets - 1
+	case x.pick != longer && x.pick != shorter:
+		return false, 0, 0
+	case x.us < 0:
+		return true, 0, 0
 	}
+	b := latency.Bucket(uint64(x.us))
+	return true, b, b
 }
 
 // counted finds the windows of a measure that only the events themselves answer.
@@ -216,9 +218,9 @@ func (h *History) flow(want flow) *flow {
 			continue
 		}
 		if want.shapes && f.shapes {
-			f.least = min(f.least, want.least)
+			f.least, f.most = min(f.least, want.least), max(f.most, want.most)
 		} else if want.shapes {
-			f.shapes, f.least = true, want.least
+			f.shapes, f.least, f.most = true, want.least, want.most
 		}
 		return f
 	}

@@ -30,6 +30,7 @@ type flow struct {
 	parts  []part     // rolled: one, the whole; else one a predicate and field
 	shapes bool       // rolled: histograms, too
 	least  uint16     // rolled: the first bucket of them that matters
+	most   uint16     // rolled: the last one that matters by itself; those behind it only count together
 	items  bool       // Schema: the events that were taken count too
 	table  string     // rolled: counted by the minutes of this table, which is none of the rollup's; "" for those
 
@@ -107,7 +108,11 @@ func (f *flow) rollupSQL(p params, r ranged) string {
 	from := " FROM " + t.table + " WHERE " + strings.Join(conditions, " AND ")
 	if f.shapes && !r.newest {
 		histogram := "histogram"
-		if f.least > 0 {
+		switch {
+		case f.least == f.most: // one threshold: two buckets are all that it takes
+			histogram = fmt.Sprintf("mapFilter((k, v) -> v > 0, map(toUInt16(%[1]d), histogram[%[1]d], toUInt16(%[1]d + 1), "+
+				"arraySum((k, v) -> if(k > %[1]d, v, 0), mapKeys(histogram), mapValues(histogram))))", f.least)
+		case f.least > 0:
 			histogram = fmt.Sprintf("mapFilter((k, v) -> k >= %d, histogram)", f.least)
 		}
 		columns := append(slices.Clone(f.labels), cell+" AS cell", "events AS e", "failed AS f", newest+" AS n", histogram+" AS h")
