@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -40,6 +41,7 @@ type Engine struct {
 	opts    Options
 	log     *slog.Logger
 	next    chan []*Group // newest set of Replace that Run has not taken up
+	turns   chan struct{} // of judging a slot: an outcome is large where thousands of instances appear at once
 	self    *run          // the built-in group
 	reload  atomic.Pointer[string]
 	cause   cause // of the built-in group's goroutine
@@ -52,7 +54,7 @@ type Engine struct {
 
 // New prepares an engine; Run starts it.
 func New(o Options) *Engine {
-	e := &Engine{opts: o, log: o.Log, next: make(chan []*Group, 1)}
+	e := &Engine{opts: o, log: o.Log, next: make(chan []*Group, 1), turns: make(chan struct{}, runtime.GOMAXPROCS(0))}
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
 	}
@@ -60,6 +62,7 @@ func New(o Options) *Engine {
 		e.runs = append(e.runs, e.newRun(g, o.Asker, o.Watermark))
 	}
 	e.self = e.newRun(selfGroup(e), selfAsker{e}, nil)
+	e.self.turns = make(chan struct{}, 1) // it waits for nobody
 	return e
 }
 

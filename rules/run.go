@@ -23,6 +23,7 @@ type run struct {
 	watermark func() time.Time // nil: all data is in
 	log       *slog.Logger
 	wake      chan struct{} // holds one beat, so that none is lost and none piles up
+	turns     chan struct{} // bounds the groups that are judged at once
 
 	last    time.Time // newest slot that is applied or was tried
 	memory  *Memory
@@ -43,7 +44,7 @@ type run struct {
 func (e *Engine) newRun(g *Group, asker Asker, watermark func() time.Time) *run {
 	r := &run{
 		asker: asker, sink: e.opts.Sink, watermark: watermark, log: e.log.With("group", g.Name),
-		wake: make(chan struct{}, 1), memory: NewMemory(time.Time{}, nil),
+		wake: make(chan struct{}, 1), turns: e.turns, memory: NewMemory(time.Time{}, nil),
 	}
 	r.take(g)
 	return r
@@ -159,10 +160,17 @@ func (r *run) tick(ctx context.Context, now time.Time) {
 	}
 	r.begin(slot)
 	started := time.Now()
-	outcome := r.group.Evaluate(r.memory, r.fetch(ctx, slot), slot)
-	if ctx.Err() != nil {
+	answers := r.fetch(ctx, slot)
+	select {
+	case r.turns <- struct{}{}:
+		defer func() { <-r.turns }()
+	case <-ctx.Done():
 		return // stopping: half an answer is none
 	}
+	if ctx.Err() != nil {
+		return
+	}
+	outcome := r.group.Evaluate(r.memory, answers, slot)
 	outcome.Spec = r.spec
 	r.last = slot
 	actx, cancel := context.WithTimeout(ctx, applyTimeout)
