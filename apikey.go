@@ -26,11 +26,11 @@ const (
 	ScopeEventsWrite = "events:write" // post events, and have them checked
 	ScopeEventsRead  = "events:read"  // ask where an event is, and for the limits
 	ScopeLeadsErase  = "leads:erase"  // have all that is known of a lead deleted
-	ScopeSLOsRead    = "slos:read"    // see where every objective stands, whichever partner's
+	ScopeRulesRead   = "rules:read"   // see all rules and objectives, whichever partner's
 )
 
 // Scopes are all there are.
-var Scopes = []string{ScopeEventsWrite, ScopeEventsRead, ScopeLeadsErase, ScopeSLOsRead}
+var Scopes = []string{ScopeEventsWrite, ScopeEventsRead, ScopeLeadsErase, ScopeRulesRead}
 
 // Lives reports whether the key is not revoked at a time.
 func (k *APIKey) Lives(at time.Time) bool { return k.RevokedAt.IsZero() || at.Before(k.RevokedAt) }

@@ -58,7 +58,7 @@ func welcome(ctx context.Context, db *state.DB, analyst string, now time.Time) (
 		if _, known, err := tx.Setting(said); err != nil || known {
 			return err
 		}
-		key, text := leadline.NewAPIKey(FirstPartner, "made at the first start", []string{leadline.ScopeEventsWrite, leadline.ScopeEventsRead}, now)
+		key, text := leadline.NewAPIKey(FirstPartner, "made at the first start", []string{leadline.ScopeEventsWrite, leadline.ScopeEventsRead, leadline.ScopeRulesRead}, now)
 		w = Welcome{APIKey: text, AnalystPassword: analyst}
 		return errors.Join(tx.AddKey(key), tx.PutSetting(said, []byte("1")))
 	})

@@ -76,6 +76,7 @@ func attacks(d *everything) []attack {
 		{"a key without the scope", auth("Bearer " + d.reader), 403, "scope"},
 		{"a key without the scope, reading", with(d.key, "GET", "/v1/events/x", ""), 403, "scope"},
 		{"a key without the scope, watching the rules", with(d.key, "GET", "/v1/rules", ""), 403, "scope"},
+		{"a partner who reads its events, watching everybody's rules", with(d.reader, "GET", "/v1/rules", ""), 403, "scope"},
 		{"the rules without a key", request("GET", "/v1/rules", ""), 401, "bad_key"},
 		{"the rules by another method", with(d.reader, "POST", "/v1/rules", "{}"), 405, "method_not_allowed"},
 		{"a key without the scope, erasing", with(d.key, "DELETE", "/v1/leads/1", ""), 403, "scope"},

@@ -92,7 +92,7 @@ func TestWhereIsMyEvent(t *testing.T) {
 func TestRulesDoor(t *testing.T) {
 	t.Parallel()
 	d := openAll(t, nil)
-	a := d.do(t, "GET", "/v1/rules", nil, bearer(d.reader)...)
+	a := d.do(t, "GET", "/v1/rules", nil, bearer(d.watcher)...)
 	says(t, a, 200, "")
 	for _, want := range []string{`"cost_of_seconds":3600`, `"name":"PartnerSlow","health":"good"`, `"instances":{"firing":1}`, `"cost":{"queries":120,"failed":0,"cpu_ms":1.5`} {
 		if !strings.Contains(a.body, want) {
@@ -100,6 +100,7 @@ func TestRulesDoor(t *testing.T) {
 		}
 	}
 	says(t, d.do(t, "GET", "/v1/rules", nil, bearer(d.key)...), 403, "scope")
+	says(t, d.do(t, "GET", "/v1/rules", nil, bearer(d.reader)...), 403, "scope")
 	says(t, d.do(t, "GET", "/v1/rules", nil), 401, "bad_key")
 }
 

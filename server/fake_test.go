@@ -156,6 +156,7 @@ type everything struct {
 	limited  string            // of one with limits
 	policed  map[string]string // keys of partners with one limit each, by partner
 	eraser   string
+	watcher  string // reads the rules
 	foreign  string // of another partner, with all scopes
 }
 
@@ -181,6 +182,7 @@ func openAll(t testing.TB, change func(*server.Options)) *everything {
 	}
 	all.key = add("acme", leadline.ScopeEventsWrite)
 	all.reader = add("acme", leadline.ScopeEventsRead)
+	all.watcher = add("acme", leadline.ScopeRulesRead)
 	all.eraser = add("acme", leadline.ScopeLeadsErase)
 	all.signer, all.optional = add("signer", leadline.ScopeEventsWrite), add("optional", leadline.ScopeEventsWrite)
 	all.limited, all.foreign = add("limited", leadline.ScopeEventsWrite), add("globex", leadline.Scopes...)

@@ -62,7 +62,7 @@ func (s *Server) rules(c *fiber.Ctx) error {
 	t := timing{time.Now()}
 	ctx, cancel := context.WithTimeout(c.UserContext(), lookupTimeout)
 	defer cancel()
-	_, err := s.partner(ctx, c, leadline.ScopeEventsRead, t.last)
+	_, err := s.partner(ctx, c, leadline.ScopeRulesRead, t.last)
 	t.lap(c, "auth")
 	if err != nil {
 		return err

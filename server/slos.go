@@ -15,7 +15,7 @@ import (
 func (s *Server) slos(c *fiber.Ctx) error {
 	ctx, cancel := context.WithTimeout(c.UserContext(), submitTimeout)
 	defer cancel()
-	if _, err := s.partner(ctx, c, leadline.ScopeSLOsRead, time.Now()); err != nil {
+	if _, err := s.partner(ctx, c, leadline.ScopeRulesRead, time.Now()); err != nil {
 		return err
 	}
 	return answerJSON(c, http.StatusOK, struct {

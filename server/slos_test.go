@@ -33,7 +33,7 @@ func TestSLOs(t *testing.T) {
 	f("", 401, "")
 	f(all.key, 403, "")
 	f(all.reader, 403, "")
-	f(all.foreign, 200, `{"slos":[{"name":"fast","service":"intake","objective":99.9,"period":"30d","slot":"2026-11-21T12:00:00Z","series":[`+
+	f(all.watcher, 200, `{"slos":[{"name":"fast","service":"intake","objective":99.9,"period":"30d","slot":"2026-11-21T12:00:00Z","series":[`+
 		`{"labels":{"partner":"acme"},"state":"ok","budget_left":0.93,"burn":{"1h":0.5},"budget":"burning 0.5×"},`+
 		`{"labels":{"partner":"quiet"},"state":"no_data","burn":{},"budget":"no events"}]}]}`+"\n")
 }

@@ -31,7 +31,7 @@ func TestDoors(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.start(t)
-	key := h.keyOf(t, "acme", "events:write", "events:read", "leads:erase")
+	key := h.keyOf(t, "acme", "events:write", "events:read", "leads:erase", "rules:read")
 	auth := []string{"Authorization", "Bearer " + key, "Content-Type", "application/json"}
 
 	// An event, posted and waited for, says where its time went.
