@@ -8,8 +8,8 @@ import (
 
 const noValue = "no value"
 
-// formatMS writes milliseconds as a person reads them: 7.3 ms, 640 ms, 1.94 s, 75 s.
-func formatMS(v float64) string {
+// FormatMS writes milliseconds as a person reads them: 7.3 ms, 640 ms, 1.94 s, 75 s.
+func FormatMS(v float64) string {
 	switch {
 	case !defined(v):
 		return noValue
@@ -38,8 +38,8 @@ func formatPercent(v float64) string {
 	}
 }
 
-// formatNumber writes counts whole and others with three digits: 12,345, 0.25.
-func formatNumber(v float64) string {
+// FormatNumber writes counts whole and others with three digits: 12,345, 0.25.
+func FormatNumber(v float64) string {
 	switch {
 	case !defined(v):
 		return noValue

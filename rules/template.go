@@ -35,7 +35,7 @@ type texts struct {
 // functions of the templates. The formats say "no value" for NaN; the comparisons take the place of the built-in ones,
 // for which NaN is greater than everything and 600 no number like 600.0.
 var functions = template.FuncMap{
-	"ms": formatMS, "percent": formatPercent, "number": formatNumber,
+	"ms": FormatMS, "percent": formatPercent, "number": FormatNumber,
 	"gt": func(a, b float64) bool { return a > b },
 	"ge": func(a, b float64) bool { return a >= b },
 	"lt": func(a, b float64) bool { return a < b },

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"leadline"
 	"leadline/ingest"
 	"leadline/limit"
 	"leadline/server"
@@ -53,6 +54,8 @@ func attacks(d *everything) []attack {
 	with := func(key, method, path, body string, headers ...string) string {
 		return request(method, path, body, append([]string{"Authorization", "Bearer " + key, "Content-Type", "application/json"}, headers...)...)
 	}
+	page := func(authorization string) string { return request("GET", "/rules", "", "Authorization", authorization) }
+	_, stranger := leadline.NewAPIKey("acme", "", leadline.Scopes, time.Now())
 	head := "POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: Bearer " + d.key + "\r\n"
 	gz, zs := string(gzipped(bytes.Repeat([]byte("0"), 17<<20))), string(zstded(bytes.Repeat([]byte("0"), 17<<20)))
 	now := time.Now()
@@ -79,6 +82,21 @@ func attacks(d *everything) []attack {
 		{"a partner who reads its events, watching everybody's rules", with(d.reader, "GET", "/v1/rules", ""), 403, "scope"},
 		{"the rules without a key", request("GET", "/v1/rules", ""), 401, "bad_key"},
 		{"the rules by another method", with(d.reader, "POST", "/v1/rules", "{}"), 405, "method_not_allowed"},
+		{"the page of the rules without a key", request("GET", "/rules", ""), 401, "bad_key"},
+		{"the page of the rules, a bearer", with(d.watcher, "GET", "/rules", ""), 401, "bad_key"},
+		{"the page of the rules, the key in the address", request("GET", "/rules?key="+d.watcher, ""), 401, "bad_key"},
+		{"the page of the rules, the key as the name", page(basic(d.watcher + ":")), 401, "bad_key"},
+		{"the page of the rules, no name", page(basic(d.watcher)), 401, "bad_key"},
+		{"the page of the rules, a revoked key", page(basic(":" + d.revoked)), 401, "bad_key"},
+		{"the page of the rules, a mistyped key", page(basic(":" + d.watcher[:len(d.watcher)-1] + "!")), 401, "bad_key"},
+		{"the page of the rules, another secret", page(basic(":" + stranger)), 401, "bad_key"},
+		{"the page of the rules, no base64", page("Basic ::::"), 401, "bad_key"},
+		{"the page of the rules, half of it", page(basic(":" + d.watcher)[:30]), 401, "bad_key"},
+		{"the page of the rules, more behind the key", page(basic(":" + d.watcher + ":x")), 401, "bad_key"},
+		{"the page of the rules, a partner's key", page(basic(":" + d.key)), 403, "scope"},
+		{"the page of the rules, a partner's reader", page(basic("acme:" + d.reader)), 403, "scope"},
+		{"the page of the rules, by another method", request("POST", "/rules", "{}", "Authorization", basic(":"+d.watcher)), 405, "method_not_allowed"},
+		{"a page's password where a key is due", request("GET", "/v1/rules", "", "Authorization", basic(":"+d.watcher)), 401, "bad_key"},
 		{"a key without the scope, erasing", with(d.key, "DELETE", "/v1/leads/1", ""), 403, "scope"},
 		{"a key in the query", request("POST", "/v1/events?key="+d.key, "{}"), 401, "bad_key"},
 		{"probing an address without a key", request("GET", "/v1/secret", ""), 401, "bad_key"},

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"crypto/subtle"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -24,13 +25,42 @@ func (s *Server) partner(ctx context.Context, c *fiber.Ctx, scope string, now ti
 	if err != nil {
 		return "", err
 	}
+	return key.Partner, s.use(&key, scope, now)
+}
+
+var errPassword = problem{
+	Status: http.StatusUnauthorized, Code: "bad_key", Detail: "give a living API key as the password, and any name",
+	challenge: `Basic realm="leadline", charset="UTF-8"`,
+}
+
+// person refuses whoever has no living key with the scope as the password of HTTP Basic (RFC 7617), which a browser
+// asks for. The name may be any.
+func (s *Server) person(ctx context.Context, c *fiber.Ctx, scope string, now time.Time) error {
+	encoded, ok := strings.CutPrefix(c.Get(fiber.HeaderAuthorization), "Basic ")
+	pair, err := base64.StdEncoding.DecodeString(encoded)
+	_, text, named := strings.Cut(string(pair), ":")
+	if !ok || err != nil || !named {
+		return errPassword
+	}
+	key, lives, err := s.find(ctx, text, now)
+	if err != nil {
+		return err
+	}
+	if !lives {
+		return errPassword
+	}
+	return s.use(&key, scope, now)
+}
+
+// use notes the use of a key that has the scope.
+func (s *Server) use(key *leadline.APIKey, scope string, now time.Time) error {
 	if !key.Allows(scope, now) {
-		return "", problem{Status: http.StatusForbidden, Code: "scope", Detail: "this key lacks the scope " + scope}
+		return problem{Status: http.StatusForbidden, Code: "scope", Detail: "this key lacks the scope " + scope}
 	}
 	if s.Used != nil {
 		s.Used(key.ID, now)
 	}
-	return key.Partner, nil
+	return nil
 }
 
 // key finds the living key of a request.
@@ -39,18 +69,24 @@ func (s *Server) key(ctx context.Context, c *fiber.Ctx, now time.Time) (key lead
 	if !ok {
 		return key, errKey
 	}
+	key, lives, err := s.find(ctx, text, now)
+	if err == nil && !lives {
+		err = errKey
+	}
+	return key, err
+}
+
+// find reports whether a text is a key that lives.
+func (s *Server) find(ctx context.Context, text string, now time.Time) (key leadline.APIKey, lives bool, err error) {
 	id, hash, err := leadline.ParseAPIKey(text)
 	if err != nil {
-		return key, errKey
+		return key, false, nil //nolint:nilerr // what is no key is as good as an unknown one
 	}
 	key, known, err := s.Keys.APIKey(ctx, strings.Clone(id)) // whoever remembers that it is unknown keeps it
 	if err != nil {
-		return key, err
+		return key, false, err
 	}
-	if subtle.ConstantTimeCompare(key.Hash[:], hash[:]) != 1 || !known || !key.Lives(now) {
-		return key, errKey
-	}
-	return key, nil
+	return key, subtle.ConstantTimeCompare(key.Hash[:], hash[:]) == 1 && known && key.Lives(now), nil
 }
 
 // welcome reports whether a request may be told that an address or method is not there: nobody without a key learns

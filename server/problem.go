@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
@@ -27,6 +28,7 @@ type problem struct {
 	Errors    []leadline.Item `json:"errors,omitempty"`
 
 	retryAfter time.Duration
+	challenge  string // of a 401; that of a Bearer key where there is none
 }
 
 func (p problem) Error() string { return p.Code + ": " + p.Detail }
@@ -61,7 +63,7 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(int((p.retryAfter+time.Second-1)/time.Second)))
 	}
 	if p.Status == http.StatusUnauthorized {
-		c.Set(fiber.HeaderWWWAuthenticate, `Bearer realm="leadline"`)
+		c.Set(fiber.HeaderWWWAuthenticate, cmp.Or(p.challenge, `Bearer realm="leadline"`))
 	}
 	body, err := json.Marshal(p)
 	if err != nil {

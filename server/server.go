@@ -75,7 +75,7 @@ type Options struct {
 	Bots     map[string]Bot                   // by name in the path /v1/telegram/{bot}
 	Hooks    map[string]Hook                  // by name in the path /v1/hooks/{source}
 	Lookup   Lookup                           // GET /v1/events/{id}
-	Rules    Rules                            // GET /v1/rules
+	Rules    Rules                            // GET /v1/rules and /rules
 	Eraser   Eraser                           // DELETE /v1/leads/{lead}
 	SLOs     func() []rules.SLOStatus         // GET /v1/slos
 	Metrics  http.Handler                     // GET /metrics
@@ -133,6 +133,7 @@ func New(o Options) *Server {
 	}
 	if o.Rules != nil {
 		s.app.Get("/v1/rules", s.rules)
+		s.app.Get("/rules", s.rulesPage)
 	}
 	if o.Eraser != nil {
 		s.app.Delete("/v1/leads/:lead", s.erase)
@@ -207,6 +208,7 @@ POST   /v1/hooks/{source}   webhooks of third parties
 GET    /v1/limits           what you may send, and where you stand
 GET    /v1/rules            which rules run, how they fare and what they cost
 GET    /v1/slos             where the objectives stand
+GET    /rules               both on a page; the key is the password
 DELETE /v1/leads/{lead}     erase what is known of a lead
 GET    /openapi.json  /healthz  /readyz
 `

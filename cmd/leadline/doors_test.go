@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -115,9 +116,16 @@ func TestDoors(t *testing.T) {
 	if status := h.json(t, &book, "GET", "/v1/rules", "", auth...); status != 200 || !book.Costs {
 		t.Errorf("/v1/rules: %d %+v", status, book)
 	}
+	status, _, page := h.do(t, "GET", "/rules", "", "Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte("anna:"+key)))
+	if status != 200 {
+		t.Errorf("/rules: %d %s", status, page)
+	}
 	for _, name := range []string{"intake-latency", "leadline"} {
 		if !slices.ContainsFunc(book.Groups, func(g server.RuleGroup) bool { return g.Name == name }) {
 			t.Errorf("/v1/rules has no group %s", name)
+		}
+		if !strings.Contains(page, "<h3>"+name+"</h3>") {
+			t.Errorf("/rules has no group %s", name)
 		}
 	}
 	read, evaluations := int64(0), 0

@@ -89,6 +89,7 @@ func (c *command) welcome(a *app.App) {
 	say := func(format string, args ...any) { fmt.Fprintf(c.out, format+"\n", args...) }
 	say("")
 	say("  events            http://%s/v1/events", a.HTTP)
+	say("  rules             http://%s/rules", a.HTTP)
 	say("  ClickHouse        native %s%s", a.Native, httpHint(a))
 	if w := a.Welcome; w.APIKey != "" {
 		say("")
