@@ -13,6 +13,7 @@ type Query struct {
 	Timeout time.Duration  // 0 means 5 s
 
 	MaxBytes int64 // that it may read; 0, and more, mean 64 GiB
+	Threads  int   // of ClickHouse; 0 means as many as it has cores
 }
 
 // Table is a whole answer: small, ordered, every value a string, int64, float64, bool, time.Time or a slice of them.

@@ -59,7 +59,9 @@ func limits(q leadline.Query, timeout time.Duration) clickhouse.Settings {
 		read = min(read, q.MaxBytes)
 	}
 	return clickhouse.Settings{
-		"readonly":             1,
+		"readonly":    1,
+		"max_threads": q.Threads, // 0 is ClickHouse's own default
+
 		"max_execution_time":   strconv.FormatFloat(timeout.Seconds(), 'f', 3, 64),
 		"max_bytes_to_read":    read,
 		"max_result_bytes":     maxResult,

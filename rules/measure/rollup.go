@@ -100,7 +100,8 @@ type reading struct {
 // query asks for all series and cells at once. The bounds on the time are numbers of ours, and they reach the primary key.
 func (r *reading) query() leadline.Query {
 	names := r.names()
-	columns := slices.Concat(names, []string{r.cell() + " AS cell"})
+	cell := r.cell() + " AS cell"
+	columns := slices.Concat(names, []string{cell})
 	if !r.stretch {
 		columns = append(columns, "toInt64(sum(events)) AS n", "toInt64(sum(failed)) AS bad")
 	}
@@ -114,13 +115,22 @@ func (r *reading) query() leadline.Query {
 	for _, c := range joined(r.cells) {
 		when = append(when, r.in(c))
 	}
+	from := r.table + "\nWHERE (" + strings.Join(when, " OR ") + ") AND " + views[r.source].rows
+	if !r.shapes.empty() {
+		// Histograms are added up series by series, while what they add to is in the cache: a fifth less CPU for 4 million
+		// buckets of 1,194 series, which lie minute by minute.
+		columns[len(names)] = "cell"
+		from = "(\n    SELECT " + strings.Join(slices.Concat(names, []string{cell, r.time, "events", "failed", "histogram"}), ", ") +
+			"\n    FROM " + strings.ReplaceAll(from, "\n", "\n    ") +
+			"\n    ORDER BY " + strings.Join(slices.Concat(names, []string{"cell"}), ", ") + "\n)"
+	}
 	return leadline.Query{
 		Name: "leadline rules " + r.table + " " + orDash(r.labels),
 		SQL: "SELECT\n    " + strings.Join(columns, ",\n    ") +
-			"\nFROM " + r.table +
-			"\nWHERE (" + strings.Join(when, " OR ") + ") AND " + views[r.source].rows +
+			"\nFROM " + from +
 			"\nGROUP BY " + strings.Join(append(names, "cell"), ", ") +
 			"\nLIMIT " + strconv.Itoa(maxAnswer),
+		Threads: 1, // two would need a sixth more CPU together, and the intake is there as well
 	}
 }
 
