@@ -222,7 +222,13 @@ func (a *App) setup(ctx context.Context, o Options) error {
 	a.background(ctx, "erasures", forgotten.Run)
 
 	a.startDesk(ctx, c, set, token, secret, o.Log)
-	engine := rules.New(rules.Options{Groups: set.Groups, Asker: measure.New(a.store), Sink: a.desk, Watermark: a.pipeline.Watermark, Log: o.Log})
+	reader := measure.New(a.store)
+	engine := rules.New(rules.Options{
+		Groups: set.Groups, Asker: reader, Sink: a.desk, Watermark: a.pipeline.Watermark, Log: o.Log,
+		Review: &rules.Review{Journal: a.desk.Missed, History: func(ctx context.Context, asks []*measure.Ask, from, to time.Time) (rules.Past, error) {
+			return reader.History(ctx, asks, from, to, 0) // SQL of one's own would be a query a slot
+		}},
+	})
 	a.background(ctx, "rules", engine.Run)
 	a.reloader = newReloader(&reloader{paths: c.Rules, tried: said, engine: engine, desk: a.desk, log: o.Log})
 	a.background(ctx, "rule files", a.reloader.Run)

@@ -24,6 +24,7 @@ const (
 	LogNotTold     = "not_told"    // it was over before it could be told
 	LogUndelivered = "undelivered" // given up, or perhaps not arrived
 	LogMoved       = "moved"       // the chat has another id
+	LogMissed      = "missed"      // nobody looked then; found afterwards, and nobody was told
 )
 
 // channelTelegram marks what came through a button.

@@ -36,8 +36,9 @@ func (g grid) period() time.Duration {
 }
 
 // runClock calls beat at every time of the schedule until ctx ends. cron sleeps until a wall-clock time, so after a
-// step back by an hour it would sleep for an hour; a monotonic ticker beside it beats in its place then and says so.
-func runClock(ctx context.Context, schedule cron.Schedule, period time.Duration, log *slog.Logger, beat func()) {
+// step back by an hour it would sleep for an hour; a monotonic ticker beside it beats in its place then and says so. It
+// also reports every step of the clock that is longer than the period.
+func runClock(ctx context.Context, schedule cron.Schedule, period time.Duration, log *slog.Logger, beat func(), stepped func(time.Duration)) {
 	var last atomic.Pointer[time.Time]
 	ticked := func() {
 		now := time.Now()
@@ -55,17 +56,54 @@ func runClock(ctx context.Context, schedule cron.Schedule, period time.Duration,
 	defer func() { <-c.Stop().Done() }()
 	watchdog := time.NewTicker(period)
 	defer watchdog.Stop()
+	began := time.Now()
+	before := look(began)
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-watchdog.C:
+			now := look(began)
+			if by := now.stepSince(before); by.Abs() > period {
+				log.Warn("the clock was set", "by", by)
+				stepped(by)
+			}
+			before = now
 			if quiet := time.Since(*last.Load()); quiet > silence*period {
 				log.Warn("rule clock has not ticked, watchdog evaluates", "quiet", quiet)
 				beat()
 			}
 		}
 	}
+}
+
+// clock is what the two clocks of the machine say at one moment.
+type clock struct {
+	wall  time.Time     // without the monotonic reading
+	since time.Duration // by the monotonic clock
+}
+
+func look(began time.Time) clock { return clock{time.Now().Round(0), time.Since(began)} }
+
+// stepSince is how far the wall clock was set between two looks, beyond the time that went by.
+func (c clock) stepSince(before clock) time.Duration {
+	return c.wall.Sub(before.wall) - (c.since - before.since)
+}
+
+// clockStep is a step of the wall clock, and when it was seen.
+type clockStep struct {
+	by time.Duration
+	at time.Time
+}
+
+func (e *Engine) stepped(by time.Duration) { e.step.Store(&clockStep{by, time.Now()}) }
+
+// recentStep is how far the clock was set within the last minute.
+func (e *Engine) recentStep() time.Duration {
+	if s := e.step.Load(); s != nil && time.Since(s.at) < time.Minute {
+		return s.by
+	}
+	return 0
 }
 
 // cronLog passes on what cron reports, which is panics only: a skipped beat shows in the missed slots.

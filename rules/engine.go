@@ -33,6 +33,7 @@ type Options struct {
 	Asker     Asker
 	Sink      Sink
 	Watermark func() time.Time // everything stored before it can be read; nil: everything always can
+	Review    *Review          // nil: missed slots are not looked at
 	Log       *slog.Logger
 }
 
@@ -44,6 +45,7 @@ type Engine struct {
 	turns   chan struct{} // of judging a slot: an outcome is large where thousands of instances appear at once
 	self    *run          // the built-in group
 	reload  atomic.Pointer[string]
+	step    atomic.Pointer[clockStep]
 	cause   cause // of the built-in group's goroutine
 	began   time.Time
 	leaving []string // groups that are there no more and whose end is not kept yet
@@ -62,7 +64,7 @@ func New(o Options) *Engine {
 		e.runs = append(e.runs, e.newRun(g, o.Asker, o.Watermark))
 	}
 	e.self = e.newRun(selfGroup(e), selfAsker{e}, nil)
-	e.self.turns = make(chan struct{}, 1) // it waits for nobody
+	e.self.turns, e.self.reviewer = make(chan struct{}, 1), nil // it waits for nobody, and knows nothing of the past
 	return e
 }
 
@@ -132,7 +134,7 @@ func (e *Engine) shift(ctx context.Context) {
 	}
 	clock, stop := context.WithCancel(ctx)
 	var running sync.WaitGroup
-	running.Go(func() { runClock(clock, grid{groups}, grid{groups}.period(), e.log, e.beat) })
+	running.Go(func() { runClock(clock, grid{groups}, grid{groups}.period(), e.log, e.beat, e.stepped) })
 	defer running.Wait()
 	defer stop()
 	again := time.NewTicker(leaveAgain)

@@ -24,6 +24,8 @@ type run struct {
 	log       *slog.Logger
 	wake      chan struct{} // holds one beat, so that none is lost and none piles up
 	turns     chan struct{} // bounds the groups that are judged at once
+	reviewer  *Review       // nil: missed slots are not looked at
+	reviewing chan struct{} // holds one while a look back is under way
 
 	last    time.Time // newest slot that is applied or was tried
 	memory  *Memory
@@ -44,7 +46,7 @@ type run struct {
 func (e *Engine) newRun(g *Group, asker Asker, watermark func() time.Time) *run {
 	r := &run{
 		asker: asker, sink: e.opts.Sink, watermark: watermark, log: e.log.With("group", g.Name),
-		wake: make(chan struct{}, 1), turns: e.turns, memory: NewMemory(time.Time{}, nil),
+		wake: make(chan struct{}, 1), turns: e.turns, reviewer: e.opts.Review, reviewing: make(chan struct{}, 1), memory: NewMemory(time.Time{}, nil),
 	}
 	r.take(g)
 	return r
@@ -120,6 +122,8 @@ func (r *run) halt() {
 	}
 	r.cancel()
 	<-r.done
+	r.reviewing <- struct{}{} // a look back has ended too
+	<-r.reviewing
 }
 
 func (r *run) loop(ctx context.Context) {
@@ -181,7 +185,11 @@ func (r *run) tick(ctx context.Context, now time.Time) {
 		r.failed(ctx, slot, fmt.Errorf("apply: %w", err))
 		return
 	}
+	before := *r.memory
 	r.memory.Keep(outcome)
+	if missed > 0 {
+		r.review(ctx, before, slot)
+	}
 	r.record(slot, max(0, missed-r.waited), time.Since(started), outcome)
 	r.waited = 0
 }

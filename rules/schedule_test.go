@@ -83,7 +83,7 @@ func TestWatchdog(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			runClock(ctx, stalled{}, 10*time.Second, slog.New(slog.NewTextHandler(&log, nil)), func() { beats.Add(1) })
+			runClock(ctx, stalled{}, 10*time.Second, slog.New(slog.NewTextHandler(&log, nil)), func() { beats.Add(1) }, func(time.Duration) {})
 		}()
 		pass(30*time.Second + time.Millisecond)
 		if n := beats.Load(); n != 0 {
@@ -118,7 +118,7 @@ func TestClockSurvivesAPanic(t *testing.T) {
 				if beats.Add(1) == 1 {
 					panic("first beat")
 				}
-			})
+			}, func(time.Duration) {})
 		}()
 		pass(time.Minute + time.Millisecond)
 		if n := beats.Load(); n != 6 {
@@ -130,4 +130,19 @@ func TestClockSurvivesAPanic(t *testing.T) {
 			t.Errorf("log %q", log.String())
 		}
 	})
+}
+
+func TestClockIsSet(t *testing.T) {
+	t.Parallel()
+	f := func(wall, monotonic, want time.Duration) {
+		t.Helper()
+		before := clock{epoch, time.Hour}
+		if got := (clock{epoch.Add(wall), time.Hour + monotonic}).stepSince(before); got != want {
+			t.Errorf("%v by the wall in %v: a step of %v, want %v", wall, monotonic, got, want)
+		}
+	}
+	f(10*time.Second, 10*time.Second, 0)
+	f(time.Hour+10*time.Second, 10*time.Second, time.Hour)
+	f(10*time.Second-time.Hour, 10*time.Second, -time.Hour)
+	f(0, 10*time.Second, -10*time.Second)
 }

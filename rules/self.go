@@ -51,6 +51,13 @@ var builtins = []builtin{
 		fact:    func(f facts) float64 { return f.stalled.Seconds() },
 	},
 	{
+		name: "ClockStepped", severity: SeverityTicket, value: "seconds", when: "seconds != 0", keep: 5 * time.Minute,
+		summary: "the machine's clock was set",
+		action:  "Look at the time service. No slot is evaluated twice, and no time that nobody saw counts; after a step back rules wait until the clock has caught up.",
+		fact:    func(f facts) float64 { return f.step.Seconds() },
+		remark:  func(e *Engine) string { return "by " + e.recentStep().Truncate(time.Second).String() },
+	},
+	{
 		name: "RulesNotReloaded", severity: SeverityTicket, value: "failed", when: "failed > 0",
 		summary: "the changed rule files have mistakes, the rules of before go on",
 		action:  "Run leadline check on the files, or look at the log, and correct them: they are read again by themselves.",
@@ -93,6 +100,7 @@ type facts struct {
 	blind       float64 // groups without an answer
 	missed      float64 // most slots in a row that a group missed
 	stalled     time.Duration
+	step        time.Duration // of the clock, just now
 	notReloaded float64
 }
 
@@ -110,6 +118,7 @@ func (e *Engine) facts(now time.Time) (f facts) {
 	if e.reloadProblem() != "" {
 		f.notReloaded = 1
 	}
+	f.step = e.recentStep()
 	return e.cause.sort(f)
 }
 

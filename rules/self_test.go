@@ -149,6 +149,21 @@ func TestFailedReloadIsTold(t *testing.T) {
 	})
 }
 
+func TestAClockThatIsSetIsTold(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{}
+		e, _, stop := guarded(t, w)
+		defer stop()
+		pass(time.Minute)
+		e.stepped(-time.Hour)
+		pass(selfInterval)
+		want(t, w.takeSelf(), "firing ClockStepped ticket: the machine's clock was set: by -1h0m0s")
+		pass(7 * time.Minute)
+		want(t, w.takeSelf(), "resolved ClockStepped ticket: the machine's clock was set")
+	})
+}
+
 // A slot whose events are not all in waits, the next takes its place, and the time that nobody saw is not credited.
 func TestSlotsWaitForTheirData(t *testing.T) {
 	t.Parallel()
