@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"leadline"
-	"leadline/internal/chtest"
+	"leadline/internal/storetest"
 	"leadline/rules"
 	"leadline/rules/measure"
 	"leadline/source"
@@ -18,19 +18,7 @@ import (
 // lastHour is a ClickHouse with events of the last hour: two partners, one of them with a campaign, on three stages.
 func lastHour(t *testing.T, now time.Time) *store.DB {
 	t.Helper()
-	ch := chtest.New(t)
-	db, err := store.Open(t.Context(), store.Options{Addrs: []string{ch.Native}, Database: ch.Database, Username: ch.Username, Password: ch.Password, Host: "test"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if _, err := db.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	db, _ := storetest.New(t)
 	batch := &leadline.Batch{Token: "coverage"}
 	for n := range 100 {
 		e := leadline.Event{ID: fmt.Sprint(n), Partner: []string{"acme", "globex"}[n%2], Campaign: []string{"spring", ""}[n%2], Type: "lead.created", Payload: []byte("{}")}

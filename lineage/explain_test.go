@@ -10,28 +10,13 @@ import (
 
 	"leadline"
 	"leadline/internal/chtest"
+	"leadline/internal/storetest"
 	"leadline/lineage"
-	"leadline/store"
 )
 
 func TestMain(m *testing.M) { chtest.Main(m) }
 
 var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
-
-func open(t *testing.T) (*store.DB, *chtest.DB) {
-	t.Helper()
-	db := chtest.New(t)
-	d, err := store.Open(context.Background(), store.Options{Addrs: []string{db.Native}, Database: db.Database, Username: db.Username, Password: db.Password})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = d.Close() })
-	if _, err := d.Migrate(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	db.Exec(t, "ALTER TABLE events REMOVE TTL")
-	return d, db
-}
 
 // traffic is some events spread evenly over a span. Every event passes six stages of some milliseconds with long
 // tails; slow adds to single stages.
@@ -108,7 +93,7 @@ const margin = 20 * time.Second
 
 func TestOneSlowStage(t *testing.T) {
 	t.Parallel()
-	q, db := open(t)
+	q, db := storetest.New(t)
 	v := explain(t, q, hour(t, db, map[string]string{"enrich.geoip": "if(number % 3 = 0, 800000 + number % 1000 * 100, 0)"}))
 	if s, ok := v.Bottleneck(); !ok || s.Stage != leadline.StageGeoIP || s.Share < 0.9 || s.NowMS < 800 || s.BaseMS > 5 {
 		t.Errorf("bottleneck %+v", s)
@@ -136,7 +121,7 @@ func TestOneSlowStage(t *testing.T) {
 
 func TestTwoCauses(t *testing.T) {
 	t.Parallel()
-	q, db := open(t)
+	q, db := storetest.New(t)
 	v := explain(t, q, hour(t, db, map[string]string{"enrich.geoip": "700000", "write": "300000"}))
 	if len(v.Stages) != 6 || v.Stages[0].Stage != "enrich.geoip" || v.Stages[1].Stage != "write" {
 		t.Fatalf("%+v", v.Stages)
@@ -148,7 +133,7 @@ func TestTwoCauses(t *testing.T) {
 
 func TestNoSlowDown(t *testing.T) {
 	t.Parallel()
-	q, db := open(t)
+	q, db := storetest.New(t)
 	v := explain(t, q, hour(t, db, nil))
 	if _, ok := v.Bottleneck(); ok || !strings.HasPrefix(v.Incomplete, "no slow-down: P95 is ") {
 		t.Errorf("%+v", v)
@@ -161,7 +146,7 @@ func TestNoSlowDown(t *testing.T) {
 // The rule noticed late: the last eighth of the normal window is slow already, and its own P95 with it.
 func TestContaminatedBaseline(t *testing.T) {
 	t.Parallel()
-	q, db := open(t)
+	q, db := storetest.New(t)
 	slow := map[string]string{"enrich.geoip": "900000"}
 	traffic{n: 1400, from: noon.Add(-90 * time.Second), to: noon.Add(-30 * time.Second), seed: 1}.into(t, db)
 	traffic{n: 600, from: noon.Add(-30 * time.Second), to: noon.Add(30 * time.Second), slow: slow, seed: 2}.into(t, db)
@@ -176,7 +161,7 @@ func TestContaminatedBaseline(t *testing.T) {
 
 func TestFilter(t *testing.T) {
 	t.Parallel()
-	q, db := open(t)
+	q, db := storetest.New(t)
 	w := hour(t, db, map[string]string{"enrich.geoip": "if(number % 2 = 0, 500000, 0)"}) // even numbers are BR
 	f := func(filter leadline.Labels, want bool) {
 		t.Helper()
@@ -201,7 +186,7 @@ func TestTooLittleData(t *testing.T) {
 	t.Parallel()
 	f := func(base, now int, want string) {
 		t.Helper()
-		q, db := open(t)
+		q, db := storetest.New(t)
 		slow := map[string]string{"write": "500000 + number"}
 		traffic{n: base, from: noon.Add(-time.Hour), to: noon.Add(-margin), seed: 1}.into(t, db)
 		traffic{n: now, from: noon, to: noon.Add(time.Minute), slow: slow, seed: 2}.into(t, db)
@@ -220,7 +205,7 @@ func TestTooLittleData(t *testing.T) {
 
 func TestErrorsNameTheQuery(t *testing.T) {
 	t.Parallel()
-	q, _ := open(t)
+	q, _ := storetest.New(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if _, err := lineage.Explain(ctx, q, lineage.WindowFor(noon, noon, nil)); err == nil || !strings.Contains(err.Error(), "explain_windows") {
@@ -231,7 +216,7 @@ func TestErrorsNameTheQuery(t *testing.T) {
 // Half a million events, a hundred thousand of them slow: each query within 300 ms on two idle cores.
 func TestCostOfAnExplanation(t *testing.T) {
 	t.Parallel()
-	q, db := open(t)
+	q, db := storetest.New(t)
 	traffic{n: 400_000, from: noon.Add(-time.Hour), to: noon.Add(-margin), seed: 1}.into(t, db)
 	traffic{n: 100_000, from: noon.Add(-margin), to: noon.Add(4 * time.Minute), slow: map[string]string{"enrich.geoip": "500000"}, seed: 2}.into(t, db)
 	v := explain(t, q, lineage.WindowFor(noon, noon.Add(4*time.Minute), nil))

@@ -10,6 +10,7 @@ import (
 
 	"leadline"
 	"leadline/internal/chtest"
+	"leadline/internal/storetest"
 	"leadline/rules/measure"
 	"leadline/store"
 )
@@ -22,20 +23,7 @@ var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 // because of GeoIP, which also times out then.
 func seeded(t *testing.T) (*store.DB, *chtest.DB) {
 	t.Helper()
-	ch := chtest.New(t)
-	db, err := store.Open(t.Context(), store.Options{Addrs: []string{ch.Native}, Database: ch.Database, Username: ch.Username, Password: ch.Password, Host: "test"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if _, err := db.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	ch.Exec(t, "ALTER TABLE events REMOVE TTL")
+	db, ch := storetest.New(t)
 	r := rand.New(rand.NewPCG(7, 7))
 	batch := &leadline.Batch{Token: "seed"}
 	for n := range 30_000 {

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"leadline"
-	"leadline/internal/chtest"
+	"leadline/internal/storetest"
 	"leadline/rules/budget"
 	"leadline/rules/measure"
 	"leadline/store"
@@ -29,22 +29,7 @@ type raw struct {
 // the last three hours, latencies around 600 ms, a GeoIP that fails now and then.
 func weeks(t *testing.T, until time.Time) (*store.DB, []raw) {
 	t.Helper()
-	ch := chtest.New(t)
-	db, err := store.Open(t.Context(), store.Options{Addrs: []string{ch.Native}, Database: ch.Database, Username: ch.Username, Password: ch.Password, Host: "test"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if _, err := db.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	for _, table := range []string{"events", "latency_1m", "latency_1h"} {
-		ch.Exec(t, "ALTER TABLE "+table+" REMOVE TTL")
-	}
+	db, _ := storetest.New(t)
 	r := rand.New(rand.NewPCG(99, 7))
 	var all []raw
 	var events []leadline.Event

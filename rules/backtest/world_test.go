@@ -10,6 +10,7 @@ import (
 
 	"leadline"
 	"leadline/internal/chtest"
+	"leadline/internal/storetest"
 	"leadline/source"
 	"leadline/store"
 
@@ -28,29 +29,14 @@ type world struct{ *chtest.DB }
 
 func migrated(t testing.TB) world {
 	t.Helper()
-	w := world{chtest.New(t)}
-	if _, err := w.open(t).Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	for _, table := range []string{"events", "rejected", "latency_1m", "latency_1h"} {
-		w.Exec(t, "ALTER TABLE "+table+" REMOVE TTL")
-	}
-	return w
+	_, ch := storetest.New(t)
+	return world{ch}
 }
 
 // open is a connection of a test's own.
 func (w world) open(t testing.TB) *store.DB {
 	t.Helper()
-	db, err := store.Open(t.Context(), store.Options{Addrs: []string{w.Native}, Database: w.Database, Username: w.Username, Password: w.Password, Host: "test"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return db
+	return storetest.Open(t, w.DB)
 }
 
 // five is read by several tests and changed by none.

@@ -12,6 +12,7 @@ import (
 
 	"leadline"
 	"leadline/internal/chtest"
+	"leadline/internal/storetest"
 	"leadline/latency"
 	"leadline/store"
 )
@@ -103,16 +104,7 @@ func seed(tb testing.TB) *past {
 // open is a connection of a test's own: the goroutines of a shared one would outlive the tests.
 func (p *past) open(tb testing.TB) *store.DB {
 	tb.Helper()
-	db, err := store.Open(context.Background(), store.Options{Addrs: []string{p.ch.Native}, Database: p.ch.Database, Username: p.ch.Username, Password: p.ch.Password, Host: "test"})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			tb.Error(err)
-		}
-	})
-	return db
+	return storetest.Open(tb, p.ch)
 }
 
 func (p *past) add(r *rand.Rand, at time.Time, n int) {
