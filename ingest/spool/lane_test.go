@@ -3,6 +3,7 @@ package spool
 import (
 	"context"
 	"errors"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -203,6 +204,11 @@ func TestBacklogDrainsOnAFullDisk(t *testing.T) {
 	mustAppendTo(t, s, Overflow, "active")
 	mustAppend(t, s, numbered("r", 1)...)
 	mustAppend(t, s, "s")
+	for frozen := 0; frozen < 2; runtime.Gosched() { // a full segment is frozen after its records were acknowledged
+		s.mu.Lock()
+		frozen = len(s.lines[Fair].live)
+		s.mu.Unlock()
+	}
 	disk.failing("sync", errENOSPC)
 	wantIDs(t, append(content(mustNext(t, s)), content(mustNext(t, s))...), []string{"r0", "s"})
 	_, err := s.Next(t.Context(), 0)
