@@ -32,8 +32,10 @@ groups:
 	if code != 0 || errs != "1 mapped, 0 of them partly, 0 not\n" || !strings.Contains(out, "kind: RuleGroup") {
 		t.Errorf("exit code %d, said %q %q", code, out, errs)
 	}
-	checked, errs, code := leadlineSays(t, "check", file("out.yaml", out))
-	if code != 0 || !strings.HasSuffix(checked, "ok: 1 rule group\n") {
+	path := file("out.yaml", out)
+	checked, errs, code := leadlineSays(t, "check", path)
+	note := "note: " + path + ":7:14: LeadsFail fires on a single event: add a count such as n: {count: event, window: 5m} and min_samples: {n: 100}; min_samples of 1 says that it is meant\n"
+	if code != 0 || errs != "" || !strings.HasPrefix(checked, note) || strings.Count(checked, "note: ") != 1 || !strings.HasSuffix(checked, "ok: 1 rule group\n") {
 		t.Errorf("what came out does not check: %q %q", checked, errs)
 	}
 
