@@ -32,8 +32,8 @@ type Review struct {
 // look at a time: what is missed meanwhile is left to a backtest.
 func (r *run) review(ctx context.Context, memory Memory, next time.Time) {
 	first := memory.slot.Add(r.group.Interval)
-	for first.Before(next.Add(-maxReview)) {
-		first = first.Add(r.group.Interval)
+	if early := next.Add(-maxReview).Sub(first); early > 0 {
+		first = first.Add((early + r.group.Interval - 1) / r.group.Interval * r.group.Interval)
 	}
 	if r.reviewer == nil || memory.slot.IsZero() || !first.Before(next) {
 		return
