@@ -10,6 +10,11 @@ import (
 const (
 	flushBytes = 8 << 20  // so much is gathered for one write at most
 	keepBytes  = 16 << 20 // a larger buffer, made by a huge append, is let go
+
+	// While several senders share them, commits begin a millisecond apart, or as soon as so many calls wait: at 14,000
+	// single events a second commits as fast as the disk takes them were 4,400 of three calls, and a third of the server's CPU.
+	commitEvery = time.Millisecond
+	commitCalls = 32
 )
 
 // committer is the one goroutine that writes: it takes whatever calls have come while the last fsync ran.
@@ -20,13 +25,15 @@ type committer struct {
 	now    time.Time
 	logs   [lanes]laneLog
 	batch  []*call // what they wait for is in logs, and a flush makes it durable
+	shared bool    // the last commit was for several calls
+	pause  *time.Timer
 	broken error
 	warned bool // that keys are forgotten early
 }
 
 func newCommitter(s *Spool) *committer {
 	now := time.Now()
-	c := &committer{spool: s, seen: newSeen(s.files.bucketOf(now)-buckets, s.opts.MaxKeyBytes)}
+	c := &committer{spool: s, seen: newSeen(s.files.bucketOf(now)-buckets, s.opts.MaxKeyBytes), pause: time.NewTimer(0)}
 	c.seen.span, c.seen.now = int64(s.files.span), now.UnixNano()
 	c.logs[Fair] = laneLog{lane: Fair, limit: s.opts.MaxRecords}
 	c.logs[Overflow] = laneLog{lane: Overflow, limit: s.opts.OverflowRecords}
@@ -38,8 +45,13 @@ func (c *committer) run() {
 	defer close(s.finished)
 	var calls []*call
 	for range s.wake {
+		c.gather()
 		s.mu.Lock()
 		calls, s.calls = s.calls, calls[:0]
+		select {
+		case <-s.enough:
+		default:
+		}
 		done := s.done
 		s.done = make(chan struct{})
 		closed := s.closed
@@ -55,6 +67,19 @@ func (c *committer) run() {
 		c.freezeIfDue()
 		c.seen.tidy() // here, where no call waits for it but those that come meanwhile
 		c.account()
+	}
+}
+
+// gather lets more calls come while the last commit has just begun and was shared. Who is alone never waits for others.
+func (c *committer) gather() {
+	rest := commitEvery - time.Since(c.now)
+	if !c.shared || rest <= 0 {
+		return
+	}
+	c.pause.Reset(rest)
+	select {
+	case <-c.spool.enough:
+	case <-c.pause.C:
 	}
 }
 
@@ -77,7 +102,7 @@ func (c *committer) account() {
 
 // commit answers the calls: when it returns, all that have no err are durable.
 func (c *committer) commit(calls []*call) {
-	c.now = time.Now()
+	c.now, c.shared = time.Now(), len(calls) > 1
 	c.seen.now = c.now.UnixNano()
 	c.seen.turn(c.spool.files.bucketOf(c.now))
 	for _, call := range calls {

@@ -148,7 +148,7 @@ func (m *machine) settle() {
 		m.s.calls = append(m.s.calls, c)
 		done := m.s.done
 		m.s.mu.Unlock()
-		m.s.signal()
+		signal(m.s.wake)
 		<-done
 	}
 }

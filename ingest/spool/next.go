@@ -75,7 +75,7 @@ func (s *Spool) choose(now time.Time, minAge time.Duration) (g *Segment, wait ti
 	g = heads[q].segment
 	if g == nil {
 		s.lines[heads[q].lane].freeze.Store(true)
-		s.signal()
+		signal(s.wake)
 		return nil, 0, nil
 	}
 	g.out = true

@@ -52,12 +52,7 @@ func (p *pool) start() {
 }
 
 // soon has a file prepared.
-func (p *pool) soon() {
-	select {
-	case p.wake <- struct{}{}:
-	default:
-	}
-}
+func (p *pool) soon() { signal(p.wake) }
 
 // expect learns how large segments are.
 func (p *pool) expect(size int64) {

@@ -45,6 +45,7 @@ func open(opts Options, opener opener) (*Spool, *committer, error) {
 		pool:     newPool(opts, opener),
 		done:     make(chan struct{}),
 		wake:     make(chan struct{}, 1),
+		enough:   make(chan struct{}, 1),
 		changed:  make(chan struct{}),
 		finished: make(chan struct{}),
 		files:    seenFiles{dir: opts.Dir, span: opts.Window / buckets, open: opener},

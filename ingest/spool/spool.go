@@ -86,6 +86,7 @@ type Spool struct {
 	calls    []*call       // wait for the committer
 	done     chan struct{} // closed when those are answered
 	wake     chan struct{} // calls the committer
+	enough   chan struct{} // tells it that so many wait that it need not wait for more
 	changed  chan struct{} // closed and replaced when Next should look again
 	lines    [lanes]line
 	turns    turns
@@ -161,10 +162,13 @@ func (s *Spool) send(ctx context.Context, c *call) error {
 		return cmp.Or(s.broken, ErrClosed)
 	}
 	s.calls = append(s.calls, c)
-	done, alone := s.done, len(s.calls) == 1
+	done, n := s.done, len(s.calls)
 	s.mu.Unlock()
-	if alone {
-		s.signal()
+	switch n {
+	case 1:
+		signal(s.wake)
+	case commitCalls:
+		signal(s.enough)
 	}
 
 	if ctx.Done() == nil {
@@ -192,9 +196,10 @@ func (c *call) await(ctx context.Context, done <-chan struct{}) bool {
 	}
 }
 
-func (s *Spool) signal() {
+// signal says something once, however often it is said before somebody hears it.
+func signal(c chan<- struct{}) {
 	select {
-	case s.wake <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
@@ -269,7 +274,7 @@ func (s *Spool) Close() error {
 		s.closed = true
 		s.notify()
 		s.mu.Unlock()
-		s.signal()
+		signal(s.wake)
 		<-s.finished
 
 		s.doneMu.Lock()
