@@ -18,7 +18,7 @@ import (
 // spread makes keys that fall into all shards alike.
 func spread(n int) (key leadline.Key) {
 	key = numberKey(n)
-	key[15], key[0] = byte(n), byte(n>>8)
+	key[15], key[4] = byte(n), byte(n>>8)
 	return key
 }
 

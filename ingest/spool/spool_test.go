@@ -33,7 +33,7 @@ func TestAppendNextDone(t *testing.T) {
 	wantIDs(t, mustAppend(t, s, "a", "b", "c", "d", "e"), []string{"e"})
 	wantIDs(t, content(mustNext(t, s)), []string{"d"})
 	wantIDs(t, content(mustNext(t, s)), []string{"e"})
-	if s.KeyCount() != 5 || s.Memory() < 5*16 {
+	if s.KeyCount() != 5 || s.Memory() < 5*entryBytes {
 		t.Errorf("%d keys, %d bytes", s.KeyCount(), s.Memory())
 	}
 }
