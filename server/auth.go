@@ -95,8 +95,7 @@ func (s *Server) welcome(c *fiber.Ctx) bool {
 	if !strings.HasPrefix(c.Path(), "/v1/") {
 		return true
 	}
-	ctx, cancel := context.WithTimeout(c.UserContext(), submitTimeout)
-	defer cancel()
+	ctx := s.deadlines.next(time.Now())
 	_, err := s.key(ctx, c, time.Now())
 	return err == nil
 }

@@ -37,8 +37,7 @@ type erasureAnswer struct {
 // erase takes DELETE /v1/leads/{lead}.
 func (s *Server) erase(c *fiber.Ctx) error {
 	t := timing{time.Now()}
-	ctx, cancel := context.WithTimeout(c.UserContext(), submitTimeout)
-	defer cancel()
+	ctx := s.deadlines.next(time.Now())
 	partner, err := s.partner(ctx, c, leadline.ScopeLeadsErase, t.last)
 	t.lap(c, "auth")
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -74,22 +75,25 @@ type entry struct {
 	request ingest.Request
 	message signature.Message // zero where nothing is signed
 	ctx     context.Context
-	cancel  context.CancelFunc
 	end     func()
 }
 
+var entries = sync.Pool{New: func() any { return new(entry) }}
+
+// leave ends the request. Nobody may use the entry any more.
 func (r *entry) leave() {
-	r.cancel()
 	if r.end != nil {
 		r.end()
 	}
+	*r = entry{}
+	entries.Put(r)
 }
 
 // enter lets a request in that carries events. The entry is never nil and is to be left.
 func (s *Server) enter(c *fiber.Ctx) (r *entry, err error) {
 	received := time.Now()
-	r = &entry{timing: timing{received}}
-	r.ctx, r.cancel = context.WithTimeout(c.UserContext(), submitTimeout)
+	r = entries.Get().(*entry)
+	r.last, r.ctx = received, s.deadlines.next(received)
 	partner, err := s.partner(r.ctx, c, leadline.ScopeEventsWrite, received)
 	r.lap(c, "auth")
 	if err != nil {

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"net/http"
 	"strings"
 	"time"
@@ -16,8 +15,7 @@ import (
 func (s *Server) hook(c *fiber.Ctx) error {
 	received := time.Now()
 	t := timing{received}
-	ctx, cancel := context.WithTimeout(c.UserContext(), submitTimeout)
-	defer cancel()
+	ctx := s.deadlines.next(received)
 	name := strings.Clone(c.Params("source"))
 	h, known := s.Hooks[name]
 	if !known {

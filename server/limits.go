@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"net/http"
@@ -112,8 +111,7 @@ type limitsAnswer struct {
 // limits answers GET /v1/limits, to any living key: whoever may send may know how much.
 func (s *Server) limits(c *fiber.Ctx) error {
 	now := time.Now()
-	ctx, cancel := context.WithTimeout(c.UserContext(), submitTimeout)
-	defer cancel()
+	ctx := s.deadlines.next(now)
 	key, err := s.key(ctx, c, now)
 	if err != nil {
 		return err

@@ -88,10 +88,11 @@ type Options struct {
 // Server answers HTTP.
 type Server struct {
 	Options
-	app     *fiber.App
-	methods map[string]bool // those that Fiber knows
-	replays *signature.Replays
-	answers *answers
+	app       *fiber.App
+	methods   map[string]bool // those that Fiber knows
+	replays   *signature.Replays
+	answers   *answers
+	deadlines deadlines
 
 	mu       sync.Mutex
 	listener net.Listener // of Serve

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"net/http"
 	"time"
 
@@ -13,8 +12,7 @@ import (
 
 // slos answers GET /v1/slos.
 func (s *Server) slos(c *fiber.Ctx) error {
-	ctx, cancel := context.WithTimeout(c.UserContext(), submitTimeout)
-	defer cancel()
+	ctx := s.deadlines.next(time.Now())
 	if _, err := s.partner(ctx, c, leadline.ScopeRulesRead, time.Now()); err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"crypto/subtle"
 	"net/http"
 	"strings"
@@ -17,8 +16,7 @@ import (
 func (s *Server) telegram(c *fiber.Ctx) error {
 	received := time.Now()
 	t := timing{received}
-	ctx, cancel := context.WithTimeout(c.UserContext(), submitTimeout)
-	defer cancel()
+	ctx := s.deadlines.next(received)
 	name := strings.Clone(c.Params("bot"))
 	bot, known := s.Bots[name]
 	secret := c.Get("X-Telegram-Bot-Api-Secret-Token")
