@@ -9,7 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
-	"runtime/debug"
+	"sync"
 	"syscall"
 	"time"
 
@@ -47,9 +47,11 @@ func serve(ctx context.Context, c *command) error {
 	if c.getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(2 * runtime.NumCPU())
 	}
-	// What lives under load is keys, bodies and batches: large, few pointers, quickly marked. Collecting at a third as much
-	// garbage as lives, where Go would wait for as much, costs some percent of a core and saves a third of the memory.
-	debug.SetGCPercent(33)
+	var collecting sync.WaitGroup
+	defer collecting.Wait()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	collecting.Go(func() { collectCalmly(ctx) })
 	log := c.logger(slog.LevelInfo)
 	a, err := app.Start(ctx, app.Options{
 		Config: config, Library: c.getenv("LEADLINE_CHDB"), TelegramToken: c.getenv("LEADLINE_TELEGRAM_TOKEN"), Log: log,

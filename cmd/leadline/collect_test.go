@@ -1,0 +1,18 @@
+package main
+
+import "testing"
+
+func TestGCPercent(t *testing.T) {
+	t.Parallel()
+	f := func(live uint64, want int) {
+		t.Helper()
+		if got := gcPercent(live << 20); got != want {
+			t.Errorf("%d MiB live: %d %%, want %d", live, got, want)
+		}
+	}
+	f(0, 9600) // before the first collection
+	f(4, 2400)
+	f(96, 100) // 96 MiB of garbage
+	f(350, 33) // 115 MiB
+	f(4096, 33)
+}
