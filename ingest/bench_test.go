@@ -13,6 +13,7 @@ import (
 	"leadline"
 	"leadline/ingest/enrich"
 	"leadline/ingest/spool"
+	"leadline/schema"
 )
 
 // discard is a ClickHouse that takes everything at once, so that what is measured is ours.
@@ -111,6 +112,52 @@ func BenchmarkDecode(b *testing.B) {
 		}
 		d.end()
 	}
+}
+
+// lead is an event of 650 bytes as the examples' schema of lead.qualified knows it, which marks the e-mail address.
+func lead(n int, form string) string {
+	return fmt.Sprintf(`{"id":"0001-%016x","type":"lead.qualified","schema":"lead.qualified/2","occurred_at":"%s","sent_at":"%s","bot":"leads_%03d_bot","campaign":"campaign_%05d",`+
+		`"lead":{"chat_id":41%08d,"ip":"203.0.%d.%d","locale":"en"},"payload":{"plan":"pro","amount":%d,"currency":"EUR","score":0.%02d,"utm_source":"telegram","utm_medium":"invite",`+
+		`"utm_campaign":"spring_deep_%d","premium":false,"device":"android","steps":[254,500,460],"form":{"company":"start plan GmbH","employees":829,"budget":7875,"country":"DE",%s},"external_id":"bonus-%08x"}}`,
+		n, at(-time.Second), at(0), n%64, n%500, n, n>>8&255, n&255, 900+n, n%100, n%99, form, n)
+}
+
+// benchLines decodes requests of 1000 lines, one of which after the other is an operation.
+func benchLines(b *testing.B, form string) {
+	b.Helper()
+	schemas, err := schema.Load(os.DirFS("../examples/schemas"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	d := newDecoder(schemas, func(string) []byte { return []byte("pepper") }, newClock())
+	r := Request{Partner: "acme", Format: FormatNDJSON, ReceivedAt: received, Received: received}
+	const size = 1000
+	for n := range size {
+		r.Body = append(append(r.Body, lead(n, form)...), '\n')
+	}
+	b.SetBytes(int64(len(r.Body) / size))
+	b.ReportAllocs()
+	b.ResetTimer()
+	begin := cpu(b)
+	for n := 0; n < b.N; n += size {
+		d.begin(&r, 1)
+		d.lines()
+		if v := d.verdicts[size-1]; len(d.records) != size || v.result != leadline.ResultOK {
+			b.Fatal(v)
+		}
+		d.end()
+	}
+	b.ReportMetric(float64((cpu(b)-begin).Nanoseconds())/float64(b.N), "cpu-ns/op")
+}
+
+// BenchmarkLines is the cost of an event where its schema marks personal data and it has none.
+func BenchmarkLines(b *testing.B) {
+	benchLines(b, `"email_hash":"00000000000000000000000000000000000000000000000000005b98d5fecc44"`)
+}
+
+// BenchmarkLinesMasked is the cost of an event with personal data.
+func BenchmarkLinesMasked(b *testing.B) {
+	benchLines(b, `"website":"https://nordwind.example/team","email":"ada@nordwind.example"`)
 }
 
 // BenchmarkDrain is the other side of the spool: read a record, enrich, qualify, hand over.

@@ -21,7 +21,8 @@ type decoder struct {
 	report  func(leadline.Violation) // notes a violation of the payload; made once, for it would be one allocation an event
 
 	sc    schema.Scanner
-	text  []byte // that sc reads
+	again schema.Scanner // of a payload whose schema was not known when sc came by
+	text  []byte         // that sc reads
 	it    item
 	leads leads
 	safe  []byte
@@ -87,6 +88,7 @@ func (d *decoder) begin(r *Request, request uint64) {
 func (d *decoder) end() {
 	d.req, d.text = nil, nil
 	d.sc.Begin(nil)
+	d.again.Begin(nil)
 	clear(d.records)
 	clear(d.verdicts)
 	const keep = 1 << 20 // a huge request's buffers are not worth keeping

@@ -202,7 +202,7 @@ func (d *decoder) readPayload() {
 	}
 	from := sc.Offset()
 	if s, _ := d.schemaOf(it); s != nil {
-		it.checked = s
+		it.checked, it.scan = s, sc
 		s.CheckNext(sc, d.report)
 	} else {
 		sc.Skip()

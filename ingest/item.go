@@ -35,7 +35,8 @@ type item struct {
 	schemaName  string         // of the field schema, "" where it is not given
 	major       int
 	schemaGiven bool                 // schemaName is the sender's last word
-	checked     *schema.Schema       // with which payload was checked on the way, nil: not yet
+	checked     *schema.Schema       // with which payload was checked, nil: not yet
+	scan        *schema.Scanner      // in which it was
 	broken      []leadline.Violation // what that check found
 }
 

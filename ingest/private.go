@@ -67,26 +67,27 @@ func (d *decoder) maskEvent() {
 	if it.code != "" || len(it.hide) == 0 && (it.schema == nil || !it.schema.Private()) {
 		return
 	}
-	payload := d.mask(e.Payload, false)
-	if len(payload) > maxEvent { // tokens are longer than digits
+	d.masker.Begin(e.Payload)
+	d.hide()
+	if it.schema != nil {
+		d.masker.Recall(it.schema, it.scan)
+	}
+	if !d.masker.Masked() {
+		return
+	}
+	payload := d.masker.Append(d.masked[:0], d.token)
+	if d.masked = payload; len(payload) > maxEvent { // tokens are longer than digits
 		it.tooLarge(len(payload))
 		return
 	}
 	e.Payload = payload
 }
 
-// mask replaces the personal data in a payload. When strict it also replaces what its schema does not expect. The
-// result holds until the next call.
-func (d *decoder) mask(payload []byte, strict bool) []byte {
-	d.masker.Begin(payload)
+// hide marks what is personal whatever the schema says.
+func (d *decoder) hide() {
 	for _, s := range d.it.hide {
 		d.masker.Hide(s.from, s.to)
 	}
-	if d.it.schema != nil {
-		d.masker.Look(d.it.schema, strict)
-	}
-	d.masked = d.masker.Append(d.masked[:0], d.token)
-	return d.masked
 }
 
 // safeText is what may be kept of an item that is rejected: the fields that are known, of lead only its key, and the
@@ -166,8 +167,13 @@ func (d *decoder) safePayload(payload []byte) []byte {
 	if it.schema == nil && len(it.hide) == 0 {
 		return payload
 	}
-	if payload = d.mask(payload, true); len(payload) > maxEvent {
+	d.masker.Begin(payload)
+	d.hide()
+	if it.schema != nil {
+		d.masker.Look(it.schema, true)
+	}
+	if d.masked = d.masker.Append(d.masked[:0], d.token); len(d.masked) > maxEvent {
 		return nil
 	}
-	return payload
+	return d.masked
 }

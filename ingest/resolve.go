@@ -93,7 +93,9 @@ func (d *decoder) resolveSchema() {
 		if payload == nil {
 			payload = emptyPayload
 		}
-		s.Check(payload, d.report)
+		d.again.Begin(payload)
+		it.checked, it.scan = s, &d.again
+		s.CheckNext(it.scan, d.report)
 	}
 	for _, v := range it.broken {
 		it.fail(CodeSchemaViolation, v)

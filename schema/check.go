@@ -13,7 +13,8 @@ const maxViolations = 20
 
 // Schema checks documents. It never changes and may be used by many goroutines at once.
 type Schema struct {
-	root *node
+	root    *node
+	certain bool // a check that accepts a document reads all that x-pii marks in it
 }
 
 var scanners = sync.Pool{New: func() any { return new(Scanner) }}
@@ -37,16 +38,24 @@ func (s *Schema) Check(doc []byte, report func(leadline.Violation)) bool {
 }
 
 // CheckNext checks the value that is next in sc, as part of the scan that its caller began, and reads it whole. The
-// pointers of the violations begin at that value. Where the text is not JSON it is false and sc.Err says why.
+// pointers of the violations begin at that value. Where the text is not JSON it is false and sc.Err says why. What is
+// personal in a value that fits is noted for Masker.Recall.
 func (s *Schema) CheckNext(sc *Scanner, report func(leadline.Violation)) bool {
 	c := checker{sc: sc, schema: s, base: sc.Offset(), report: report, left: maxViolations, quiet: report == nil}
+	sc.notes.by, sc.notes.list = nil, sc.notes.list[:0]
 	start := sc.mark()
 	ok := c.value(s.root)
 	if !ok && c.quiet && sc.ok() {
 		sc.reset(start)
 		sc.skip()
 	}
-	return ok && sc.ok()
+	if !ok || !sc.ok() {
+		return false
+	}
+	if s.certain && !c.more {
+		sc.notes.by = s
+	}
+	return true
 }
 
 // checker is one check. When quiet it returns false at once, in the middle of the value, and its caller resets the
@@ -59,14 +68,23 @@ type checker struct {
 	left   int
 	quiet  bool
 
+	more   bool // than maxNotes is personal
 	looked bool // for what must not be told
 	secret []stretch
 }
 
 func (c *checker) value(n *node) bool {
-	if n == nil {
+	switch {
+	case n == nil:
 		return c.sc.skip()
+	case n.pii:
+		return c.personal(n)
 	}
+	return c.laid(n)
+}
+
+// laid checks a value and the schemas that lie over it.
+func (c *checker) laid(n *node) bool {
 	if n.more != nil {
 		return c.branched(n)
 	}

@@ -12,7 +12,7 @@ import (
 // generator makes schemas and documents from small stocks, so that they meet often.
 type generator struct {
 	*rand.Rand
-	pii bool // some values are personal data
+	pii int // percent of the values that are personal data
 }
 
 var (
@@ -89,7 +89,7 @@ func (g *generator) keywords(depth int) any {
 	if depth > 0 {
 		g.branches(s, depth)
 	}
-	if depth < 3 && g.pii && g.chance(15) {
+	if depth < 3 && g.pii > 0 && g.chance(g.pii) {
 		s["x-pii"] = g.chance(80)
 	}
 	return s
@@ -189,7 +189,7 @@ func (g *generator) branches(s map[string]any, depth int) {
 	}
 	if g.chance(4) {
 		was := g.pii
-		g.pii = false
+		g.pii = 0
 		s["not"] = g.keywords(depth - 1)
 		g.pii = was
 	}

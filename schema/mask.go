@@ -2,6 +2,7 @@ package schema
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 	"sync"
 )
@@ -54,7 +55,7 @@ const hidden = `"***"`
 // Append appends the document with all that is marked replaced: strings and numbers by what token appends for their
 // text, which must be JSON, null by itself, everything else by "***".
 func (m *Masker) Append(to []byte, token func(to, value []byte) []byte) []byte {
-	slices.SortFunc(m.spans, func(a, b stretch) int { return a.from - b.from })
+	slices.SortFunc(m.spans, func(a, b stretch) int { return cmp.Or(a.from-b.from, b.to-a.to) })
 	done := 0
 	for _, s := range m.spans {
 		if s.from < done {

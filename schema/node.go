@@ -4,16 +4,16 @@ import "regexp"
 
 // node is a compiled schema; nil is one that allows everything.
 type node struct {
-	types uint8 // a bit for each Kind allowed, and bitInteger; 0: nothing is, the schema false
+	types   uint8 // a bit for each Kind allowed, and bitInteger; 0: nothing is, the schema false
+	pii     bool  // the value is personal data
+	private bool  // it, or a value below, is
+
 	enums []*enum
 	text  *textRules
 	num   *numberRules
 	obj   *objectRules
 	arr   *arrayRules
 	more  *branches
-
-	pii     bool // the value is personal data
-	private bool // it, or a value below, is
 }
 
 const (

@@ -48,7 +48,7 @@ func TestOracle(t *testing.T) {
 	for w := range workers {
 		t.Run(strconv.Itoa(w), func(t *testing.T) {
 			t.Parallel()
-			g := &generator{rand.New(rand.NewPCG(uint64(w), 2020)), w == 1}
+			g := &generator{rand.New(rand.NewPCG(uint64(w), 2020)), 15 * w}
 			valid, total, marked, used := 0, 0, 0, map[string]int{}
 			for range schemas {
 				raw := g.schema(3)
@@ -150,7 +150,7 @@ func found(doc, pointer string) bool {
 
 // FuzzCheck compares with the oracle on texts of any kind.
 func FuzzCheck(f *testing.F) {
-	g := &generator{rand.New(rand.NewPCG(1, 1)), true}
+	g := &generator{rand.New(rand.NewPCG(1, 1)), 15}
 	for range 200 {
 		s := g.schema(3)
 		f.Add(encode(s), encode(g.fit(s, s, 4)))

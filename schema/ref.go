@@ -44,6 +44,7 @@ func (c *compiler) ref(v *value) *node {
 // finish marks what holds personal data, and refuses a schema that would read its values too often.
 func (c *compiler) finish(s *Schema) {
 	s.root.markPrivate(map[*node]bool{})
+	s.certain = s.root.certain(map[*node]bool{})
 	if s.root.isPII() {
 		c.bad(c.root.at, "say it of the fields that hold personal data", "x-pii of the whole payload")
 	}

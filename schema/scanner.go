@@ -86,6 +86,7 @@ type Scanner struct {
 	frames  [MaxDepth + 1]frame
 	scratch []byte   // the last string that had escapes
 	prints  []uint64 // fingerprints of the items so far, where uniqueItems asks
+	notes   notes    // of the last value that was checked
 }
 
 // Begin starts to read data, which must not change while it and the slices taken from it are used.
@@ -93,6 +94,7 @@ func (s *Scanner) Begin(data []byte) {
 	s.data, s.pos, s.depth, s.first = data, 0, 0, false
 	s.err, s.name = SyntaxError{}, nil
 	s.keys, s.prints = s.keys[:0], s.prints[:0]
+	s.notes.by = nil
 }
 
 // Kind tells what the next value is, without reading it.
