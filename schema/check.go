@@ -148,10 +148,11 @@ func (c *checker) text(n *node) bool {
 func (c *checker) number(n *node) bool {
 	sc := c.sc
 	at := sc.pos
-	v, ok := sc.Number()
-	if !ok {
+	var v Number
+	if !sc.number(&v) {
 		return false
 	}
+	ok := true
 	if n.types&(1<<KindNumber) == 0 && !v.Integer() {
 		ok = c.failType(at, n)
 	}

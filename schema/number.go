@@ -20,36 +20,43 @@ type Number struct {
 const maxExponent = 1 << 30 // larger ones count as this one
 
 // Number reads a number.
-func (s *Scanner) Number() (Number, bool) {
+func (s *Scanner) Number() (n Number, ok bool) {
+	ok = s.number(&n)
+	return n, ok
+}
+
+// number reads a number into n, where nobody has to copy it from, and leaves n alone where there is none.
+func (s *Scanner) number(n *Number) bool {
 	if kindOf[s.peek()] != KindNumber {
-		return Number{}, s.fail("expected a number")
+		return s.fail("expected a number")
 	}
 	d, i := s.data, s.pos
-	n := Number{plain: true, exact: true}
-	if d[i] == '-' {
-		n.neg = true
+	neg := d[i] == '-'
+	if neg {
 		i++
 	}
 	from := i
+	mant, exact := uint64(0), true
 	if i < len(d) && d[i] == '0' {
 		i++
 	} else {
-		i = n.digits(d, i)
+		mant, exact, i = digits(0, true, d, i)
 	}
 	if i == from {
-		return n, s.failAt(i, "expected a digit")
+		return s.failAt(i, "expected a digit")
 	}
+	plain, exp := true, 0
 	if i < len(d) && d[i] == '.' {
-		n.plain = false
+		plain = false
 		i++
 		from = i
-		if i = n.digits(d, i); i == from {
-			return n, s.failAt(i, "expected a digit after the point")
+		if mant, exact, i = digits(mant, exact, d, i); i == from {
+			return s.failAt(i, "expected a digit after the point")
 		}
-		n.exp = from - i
+		exp = from - i
 	}
 	if i < len(d) && d[i]|0x20 == 'e' {
-		n.plain = false
+		plain = false
 		i++
 		sign := 1
 		if i < len(d) && (d[i] == '-' || d[i] == '+') {
@@ -64,25 +71,25 @@ func (s *Scanner) Number() (Number, bool) {
 			e = min(e*10+int(d[i]-'0'), maxExponent)
 		}
 		if i == from {
-			return n, s.failAt(i, "expected a digit in the exponent")
+			return s.failAt(i, "expected a digit in the exponent")
 		}
-		n.exp += sign * e
+		exp += sign * e
 	}
-	n.Raw = d[s.pos:i]
+	n.Raw, n.neg, n.plain, n.exact, n.mant, n.exp = d[s.pos:i], neg, plain, exact, mant, exp
 	s.pos = i
-	return n, true
+	return true
 }
 
-// digits reads a run of digits into the mantissa and returns where it ends.
-func (n *Number) digits(d []byte, i int) int {
+// digits reads a run of digits into a mantissa, as long as it can hold them exactly, and returns where it ends.
+func digits(m uint64, exact bool, d []byte, i int) (mant uint64, still bool, end int) {
 	for ; i < len(d) && d[i]-'0' <= 9; i++ {
-		if n.mant >= 1e18 {
-			n.exact = false
+		if m >= 1e18 {
+			exact = false
 			continue
 		}
-		n.mant = n.mant*10 + uint64(d[i]-'0')
+		m = m*10 + uint64(d[i]-'0')
 	}
-	return i
+	return m, exact, i
 }
 
 func (s *Scanner) failAt(i int, what string) bool {

@@ -206,8 +206,8 @@ func (s *Scanner) skip() bool {
 		_, _, _, ok := s.quoted()
 		return ok
 	case KindNumber:
-		_, ok := s.Number()
-		return ok
+		var n Number
+		return s.number(&n)
 	case KindBool:
 		_, ok := s.Bool()
 		return ok
