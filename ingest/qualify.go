@@ -34,6 +34,18 @@ type Rules struct {
 type rule struct {
 	outcome string
 	when    *source.Program
+	first   condition
+}
+
+func (x *rule) holds(env *qualifyEnv) (bool, error) {
+	switch {
+	case x.first.holds == nil:
+	case !x.first.holds():
+		return false, nil
+	case x.first.whole:
+		return true, nil
+	}
+	return x.when.Bool(env)
 }
 
 type qualifyEnv struct {
@@ -83,9 +95,15 @@ func LoadRules(name string, data []byte) (*Rules, error) {
 		if s.When.IsZero() {
 			continue // Spec has said so
 		}
-		program, more := s.When.Compile(r.env, source.Bool, r.payload.functions()...)
+		x := rule{outcome: s.Outcome.Value}
+		if x.when, more = s.When.Compile(r.env, source.Bool, r.payload.functions()...); len(more) > 0 {
+			errs = append(errs, more...)
+			continue
+		}
+		tree, more := s.When.Tree(r.env, r.payload.functions()...)
 		errs = append(errs, more...)
-		r.rules = append(r.rules, rule{s.Outcome.Value, program})
+		x.first = r.condition(tree)
+		r.rules = append(r.rules, x)
 	}
 	if err := errs.Err(); err != nil {
 		return nil, err
@@ -104,8 +122,9 @@ func checkOutcome(o source.At[string]) source.Errors {
 func (r *Rules) Outcome(e *leadline.Event) (string, error) {
 	r.env = qualifyEnv{e.Type, e.Partner, e.Campaign, e.Bot, e.Country, e.Locale, e.Source, int(e.Attempt)}
 	r.payload.doc = e.Payload
-	for _, x := range r.rules {
-		holds, err := x.when.Bool(&r.env)
+	for i := range r.rules {
+		x := &r.rules[i]
+		holds, err := x.holds(&r.env)
 		if err != nil {
 			return "", err
 		}
@@ -136,28 +155,37 @@ func (p *payload) saw(from int) {
 func (p *payload) functions() []source.Func {
 	return []source.Func{
 		{Name: "num", Type: new(func(string) float64), Call: func(args ...any) (any, error) {
-			if p.find(args[0].(string)) && p.sc.Kind() == schema.KindNumber {
-				from := p.sc.Offset()
-				n, _ := p.sc.Number()
-				p.saw(from)
-				return n.Float64(), nil
-			}
-			return 0.0, nil
+			return p.number(args[0].(string)), nil
 		}},
 		{Name: "str", Type: new(func(string) string), Call: func(args ...any) (any, error) {
-			if p.find(args[0].(string)) && p.sc.Kind() == schema.KindString {
-				from := p.sc.Offset()
-				s, _ := p.sc.Text()
-				v := string(s)
-				p.saw(from)
-				return v, nil
-			}
-			return "", nil
+			return string(p.text(args[0].(string))), nil
 		}},
 		{Name: "has", Type: new(func(string) bool), Call: func(args ...any) (any, error) {
 			return p.find(args[0].(string)), nil
 		}},
 	}
+}
+
+// number is the number at a path, 0 where there is none.
+func (p *payload) number(path string) float64 {
+	if !p.find(path) || p.sc.Kind() != schema.KindNumber {
+		return 0
+	}
+	from := p.sc.Offset()
+	n, _ := p.sc.Number()
+	p.saw(from)
+	return n.Float64()
+}
+
+// text is the string at a path, nil where there is none. It holds until the next look into the payload.
+func (p *payload) text(path string) []byte {
+	if !p.find(path) || p.sc.Kind() != schema.KindString {
+		return nil
+	}
+	from := p.sc.Offset()
+	s, _ := p.sc.Text()
+	p.saw(from)
+	return s
 }
 
 // find moves the scan to the value at a path such as cart.total.

@@ -6,12 +6,14 @@ import (
 	"strings"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"leadline"
 	"leadline/internal/golden"
 	"leadline/source"
 )
 
-func rules(tb testing.TB, spec string) *Rules {
+func rules(tb rapid.TB, spec string) *Rules {
 	tb.Helper()
 	r, err := LoadRules("qualify.yaml", []byte("apiVersion: leadline/v1\nkind: Qualify\nmetadata: {name: test}\nspec:\n"+spec))
 	if err != nil {
