@@ -128,8 +128,8 @@ func (p *Pipeline) loadEvent(b *batch) error {
 	b.received = append(b.received, p.clock.received(e, s))
 
 	// The stage spool: its wait is what the request's later items took to be checked, its duration the fsync.
-	begin, end := e.Elapsed(), e.Elapsed()
-	request := uint64(0)
+	begin := e.Elapsed()
+	end, request := begin, uint64(0)
 	if s.process == p.clock.process {
 		request = s.request
 		if from, to, ok := p.spooled.of(s.request); ok {

@@ -108,6 +108,7 @@ func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 // copy for all. It belongs to one goroutine.
 type records struct {
 	b     []byte
+	at    int // what comes next in b
 	err   error
 	words map[string]string
 
@@ -128,7 +129,7 @@ func (r *records) kind(data []byte) (byte, error) {
 	if data[0] != recordVersion {
 		return 0, errRecordVersion
 	}
-	r.b, r.err, r.place = data[2:], nil, 0
+	r.b, r.at, r.err, r.place = data, 2, nil, 0
 	return data[1], nil
 }
 
@@ -176,11 +177,11 @@ func (r *records) rejected(x *leadline.Rejected) error {
 }
 
 func (r *records) fail() {
-	r.b, r.err = nil, errRecord
+	r.b, r.at, r.err = nil, 0, errRecord
 }
 
 func (r *records) end() error {
-	if len(r.b) > 0 {
+	if r.at < len(r.b) {
 		r.fail()
 	}
 	return r.err
@@ -188,13 +189,13 @@ func (r *records) end() error {
 
 // take is the next n bytes, nil after a mistake.
 func (r *records) take(n int) []byte {
-	if n > len(r.b) {
+	if n > len(r.b)-r.at {
 		r.fail()
 		return nil
 	}
-	v := r.b[:n:n]
-	r.b = r.b[n:]
-	return v
+	from := r.at
+	r.at += n
+	return r.b[from:r.at:r.at]
 }
 
 func (r *records) byte() byte {
@@ -204,13 +205,22 @@ func (r *records) byte() byte {
 	return 0
 }
 
+// uvarint is mostly a length, of one byte.
 func (r *records) uvarint() uint64 {
-	v, n := binary.Uvarint(r.b)
+	if b := r.b[r.at:]; len(b) > 0 && b[0] < 0x80 {
+		r.at++
+		return uint64(b[0])
+	}
+	return r.longUvarint()
+}
+
+func (r *records) longUvarint() uint64 {
+	v, n := binary.Uvarint(r.b[r.at:])
 	if n <= 0 {
 		r.fail()
 		return 0
 	}
-	r.b = r.b[n:]
+	r.at += n
 	return v
 }
 
@@ -233,7 +243,7 @@ func (r *records) time() time.Time {
 
 func (r *records) bytes() []byte {
 	n := r.uvarint()
-	if n > uint64(len(r.b)) {
+	if n > uint64(len(r.b)-r.at) {
 		r.fail()
 		return nil
 	}
