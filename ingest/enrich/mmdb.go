@@ -51,7 +51,7 @@ func (m *MMDB) Countries(_ context.Context, addrs []netip.Addr, results []Result
 	c := m.now.Load()
 	for i, a := range addrs {
 		country := ""
-		if public(a.Unmap()) {
+		if a = a.Unmap(); public(a) {
 			country = c.of(a)
 		}
 		results[i] = Result{Country: country, Status: leadline.StatusOK}
@@ -59,10 +59,11 @@ func (m *MMDB) Countries(_ context.Context, addrs []netip.Addr, results []Result
 }
 
 // countries is one loaded database. Thousands of networks share a few hundred records, so each record is decoded once
-// when the file is loaded and a lookup only walks the tree: 88 ns instead of 155 ns, without allocation.
+// when the file is loaded, and a look-up of an IPv6 address only walks the tree.
 type countries struct {
 	reader *maxminddb.Reader
 	byPos  map[uintptr]string // the country of the record at an offset; read only
+	ipv4   *ranges
 }
 
 // record has the field of both shapes of country databases: MaxMind's and the flat one of ip-location-db.
@@ -115,13 +116,24 @@ func newCountries(data []byte) (*countries, error) {
 	if len(c.byPos) == 0 {
 		return nil, errors.New("it has no countries")
 	}
-	return c, nil
+	c.ipv4, err = newRanges(c.find, reader.Metadata.NodeCount+1)
+	return c, err
 }
 
+// of is the country of an address that is not IPv4 in IPv6.
 func (c *countries) of(a netip.Addr) string {
-	found := c.reader.Lookup(a.Unmap())
-	if !found.Found() {
-		return ""
+	if a.Is4() {
+		return c.ipv4.of(a)
 	}
-	return c.byPos[found.Offset()]
+	country, _ := c.find(a)
+	return country
+}
+
+// find walks the tree.
+func (c *countries) find(a netip.Addr) (country string, network netip.Prefix) {
+	found := c.reader.Lookup(a)
+	if found.Found() {
+		country = c.byPos[found.Offset()]
+	}
+	return country, found.Prefix()
 }

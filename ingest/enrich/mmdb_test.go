@@ -241,8 +241,12 @@ func FuzzMMDB(f *testing.F) {
 			return
 		}
 		for _, a := range []string{"8.8.8.8", "9.0.0.1", "255.255.255.255", "2a00::1"} {
-			if got := c.of(netip.MustParseAddr(a)); got != "" && !isCountry(got) {
+			got := c.of(netip.MustParseAddr(a))
+			if got != "" && !isCountry(got) {
 				t.Errorf("%s is in %q", a, got)
+			}
+			if want, _ := c.find(netip.MustParseAddr(a)); got != want {
+				t.Errorf("%s is in %q, want %q", a, got, want)
 			}
 		}
 	})
