@@ -180,12 +180,12 @@ func measureAll(ctx context.Context, o *options, out io.Writer) (r *run, err err
 			if !slices.Contains(o.only, k.name) {
 				continue
 			}
-			half := 0.0
-			if k.name == "null" { // it is compared at Leadline's rate
+			beside := 0.0
+			if k.name == "null" {
 				p, _ := r.pair("leadline", events)
-				half = p.Half.Rate
+				beside = p.Half.Rate
 			}
-			p, err := measurePair(ctx, o, k, events, half)
+			p, err := measurePair(ctx, o, k, events, beside)
 			if err != nil {
 				return nil, err
 			}

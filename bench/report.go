@@ -115,8 +115,19 @@ func renderSubjects(b *strings.Builder, runs []*run) {
 		}
 		fmt.Fprintf(b, "\nThe generator beside %s, one event a request: %.1f µs of CPU a request at the maximum; in the open loop 99 %% of the requests went out within %.2f ms of being due.", name, f(func(p *pair) float64 { return p.Full.Generator }), f(func(p *pair) float64 { return p.Half.Late }))
 	}
-	b.WriteString("\n")
-	b.WriteByte('\n')
+	for _, events := range requestSizes {
+		at := func(of func(f *figures) float64) float64 {
+			return median(runs, func(r *run) (float64, bool) {
+				p, ok := r.pair("null", events)
+				return of(&p.Beside), ok
+			})
+		}
+		if rate := at(func(f *figures) float64 { return f.Rate }); rate > 0 {
+			fmt.Fprintf(b, "\nThe empty handler at Leadline's rate, %s events/s, %s a request: ack p50 / p95 / p99 %.2f / %.2f / %.2f ms.", count(rate), count(float64(events)),
+				at(func(f *figures) float64 { return f.P50 }), at(func(f *figures) float64 { return f.P95 }), at(func(f *figures) float64 { return f.P99 }))
+		}
+	}
+	b.WriteString("\n\n")
 }
 
 func perRow(d time.Duration, rows int64) float64 {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -26,7 +27,7 @@ type kind struct {
 	start   func(ctx context.Context, o *options, dir string, events int) (*subject, error)
 }
 
-// kinds in the order in which they are measured: the empty handler needs Leadline's rate, and the same mood of the machine.
+// kinds in the order in which they are measured: the empty handler runs at Leadline's rate as well, in the same mood of the machine.
 var kinds = []kind{
 	{"leadline", "**Leadline**, everything on", "on disk, fsync'd; checked; stored once", startLeadline},
 	{"null", "limit: a Fiber handler that does nothing", "nothing", startNull},
@@ -48,8 +49,9 @@ type figures struct {
 	Refused       float64 // share of the requests
 }
 
-// pair is what is measured of a subject: its maximum in a closed loop, then half of what was stored in an open one.
-type pair struct{ Full, Half figures }
+// pair is what is measured of a subject: its maximum in a closed loop, then half of what was stored in an open one, or of
+// what was acknowledged where nothing is. Beside is the open loop at the rate of another subject's half.
+type pair struct{ Full, Half, Beside figures }
 
 // conns are as many as a good pool has; an open loop gets four times as many, so that none is missing.
 func conns(events int) int {
@@ -59,8 +61,8 @@ func conns(events int) int {
 	return 8
 }
 
-// measurePair starts the subject. halfRate, in events a second, is the open loop's; 0 is half of the maximum.
-func measurePair(ctx context.Context, o *options, k *kind, events int, halfRate float64) (p pair, err error) {
+// measurePair starts the subject. beside is the rate of another subject's half, in events a second; 0 where there is none.
+func measurePair(ctx context.Context, o *options, k *kind, events int, beside float64) (p pair, err error) {
 	dir, err := os.MkdirTemp("", "leadline-bench-")
 	if err != nil {
 		return p, fmt.Errorf("bench: %w", err)
@@ -75,17 +77,22 @@ func measurePair(ctx context.Context, o *options, k *kind, events int, halfRate 
 	if p.Full, err = s.measure(ctx, l); err != nil {
 		return p, fmt.Errorf("%s, %d a request: %w\n%s", k.name, events, err, s.log)
 	}
-	if halfRate == 0 {
-		halfRate = p.Full.Stored / 2
+	l.Conns *= 4
+	open := func(rate float64) (f figures, err error) {
+		if err := s.settle(ctx); err != nil {
+			return f, err
+		}
+		l.Rate = rate / float64(events)
+		if f, err = s.measure(ctx, l); err != nil {
+			return f, fmt.Errorf("%s, %d a request, at %.0f/s: %w\n%s", k.name, events, rate, err, s.log)
+		}
+		return f, nil
 	}
-	if halfRate == 0 { // nothing is stored, and nobody asked for a rate
-		halfRate = p.Full.Acked / 2
+	if p.Half, err = open(cmp.Or(p.Full.Stored, p.Full.Acked) / 2); err != nil || beside == 0 {
+		return p, err
 	}
-	l.Rate, l.Conns = halfRate/float64(events), 4*l.Conns
-	if p.Half, err = s.measure(ctx, l); err != nil {
-		return p, fmt.Errorf("%s, %d a request, at half: %w\n%s", k.name, events, err, s.log)
-	}
-	return p, nil
+	p.Beside, err = open(beside)
+	return p, err
 }
 
 // measure runs one load and waits until its last event is stored.
