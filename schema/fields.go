@@ -25,9 +25,13 @@ func (s *Scanner) Key() bool {
 	if c != '"' {
 		return s.fail("expected a field's name in quotes")
 	}
-	s.nameAt = s.pos
-	name, ok := s.Text()
-	if !ok || !s.unique(name) {
+	at := s.pos
+	to, escaped := s.quoted(at + 1)
+	if to < 0 {
+		return false
+	}
+	s.nameAt, s.pos = at, to+1
+	if !s.unique(s.meaning(s.data[at+1:to], escaped)) {
 		return false
 	}
 	if s.peek() != ':' {

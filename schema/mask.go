@@ -188,11 +188,8 @@ func (m *Masker) unknown(hi int) {
 }
 
 func (m *Masker) nameEnd() int {
-	after := m.sc.mark()
-	defer m.sc.reset(after)
-	m.sc.pos = m.sc.nameAt
-	m.sc.quoted()
-	return m.sc.pos
+	to, _ := m.sc.quoted(m.sc.nameAt + 1)
+	return to + 1
 }
 
 func (m *Masker) array(lo int) {

@@ -203,8 +203,12 @@ func (s *Scanner) Skip() (raw []byte, ok bool) {
 func (s *Scanner) skip() bool {
 	switch kindOf[s.peek()] {
 	case KindString:
-		_, _, _, ok := s.quoted()
-		return ok
+		to, _ := s.quoted(s.pos + 1)
+		if to < 0 {
+			return false
+		}
+		s.pos = to + 1
+		return true
 	case KindNumber:
 		var n Number
 		return s.number(&n)

@@ -13,15 +13,22 @@ func (s *Scanner) Text() ([]byte, bool) {
 	if s.peek() != '"' {
 		return nil, s.fail("expected a string")
 	}
-	from, to, escaped, ok := s.quoted()
-	if !ok {
+	from := s.pos + 1
+	to, escaped := s.quoted(from)
+	if to < 0 {
 		return nil, false
 	}
-	if escaped {
-		s.scratch = unescape(s.scratch[:0], s.data[from:to])
-		return s.scratch, true
+	s.pos = to + 1
+	return s.meaning(s.data[from:to], escaped), true
+}
+
+// meaning is what the inside of a string says.
+func (s *Scanner) meaning(raw []byte, escaped bool) []byte {
+	if !escaped {
+		return raw
 	}
-	return s.data[from:to], true
+	s.scratch = unescape(s.scratch[:0], raw)
+	return s.scratch
 }
 
 const (
@@ -29,17 +36,15 @@ const (
 	highs = 0x8080808080808080
 )
 
-// quoted passes the string whose opening quote is next and returns where its inside begins and ends. It looks at
-// eight bytes at once for the ones that need care: a quote, a backslash, a control character, anything not ASCII. The
-// lowest marked byte is exact, since a borrow only spoils bytes above a true find.
-func (s *Scanner) quoted() (from, to int, escaped, ok bool) {
-	d, i := s.data, s.pos+1
-	from = i
+// quoted finds the closing quote of the string whose inside begins at i, -1 where there is none. It looks at eight
+// bytes at once for the ones that need care: a quote, a backslash, a control character, anything not ASCII. The lowest
+// marked byte is exact, since a borrow only spoils bytes above a true find.
+func (s *Scanner) quoted(i int) (to int, escaped bool) {
+	d := s.data
 	for {
 		for i+8 <= len(d) {
 			w := binary.LittleEndian.Uint64(d[i:])
-			quote, back := w^ones*'"', w^ones*'\\'
-			found := ((quote-ones)&^quote | (back-ones)&^back | (w-ones*' ')&^w | w) & highs
+			found := (w | ((w ^ ones*'"') - ones) | ((w ^ ones*'\\') - ones) | (w - ones*' ')) & highs
 			if found != 0 {
 				i += bits.TrailingZeros64(found) >> 3
 				break
@@ -47,31 +52,30 @@ func (s *Scanner) quoted() (from, to int, escaped, ok bool) {
 			i += 8
 		}
 		if i >= len(d) {
-			s.pos = i
-			return 0, 0, false, s.fail("expected a closing quote")
+			s.failAt(i, "expected a closing quote")
+			return -1, false
 		}
 		switch c := d[i]; {
 		case c == '"':
-			s.pos = i + 1
-			return from, i, escaped, true
+			return i, escaped
 		case c == '\\':
 			n := escapeLen(d[i:])
 			if n == 0 {
-				s.pos = i
-				return 0, 0, false, s.fail("not an escape that JSON knows, or half a surrogate pair")
+				s.failAt(i, "not an escape that JSON knows, or half a surrogate pair")
+				return -1, false
 			}
 			escaped = true
 			i += n
 		case c < ' ':
-			s.pos = i
-			return 0, 0, false, s.fail("a control character must be escaped in a string")
+			s.failAt(i, "a control character must be escaped in a string")
+			return -1, false
 		case c < utf8.RuneSelf: // one of the last seven bytes of the text
 			i++
 		default:
 			r, n := utf8.DecodeRune(d[i:])
 			if r == utf8.RuneError && n == 1 {
-				s.pos = i
-				return 0, 0, false, s.fail("not UTF-8")
+				s.failAt(i, "not UTF-8")
+				return -1, false
 			}
 			i += n
 		}
