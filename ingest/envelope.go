@@ -135,7 +135,10 @@ func (d *decoder) readTime(pointer string) time.Time {
 // takeTime understands RFC 3339. Years that ClickHouse's DateTime64 cannot hold for sure are refused. told is what may
 // be told of it.
 func (d *decoder) takeTime(pointer string, v, told []byte) time.Time {
-	var t time.Time
+	t, ok := moment(v)
+	if ok {
+		return t
+	}
 	if err := t.UnmarshalText(v); err != nil || t.Year() < 1971 || t.Year() > 2199 {
 		d.it.invalid(pointer, "format", "a time such as 2026-03-20T19:30:27.123Z (RFC 3339)", told)
 		return time.Time{}
