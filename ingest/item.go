@@ -44,13 +44,11 @@ type item struct {
 type span struct{ from, to int }
 
 func (it *item) reset() {
-	*it = item{
-		event:      leadline.Event{Warnings: it.event.Warnings[:0], Segments: it.event.Segments[:0]},
-		violations: it.violations[:0],
-		broken:     it.broken[:0],
-		words:      it.words[:0],
-		hide:       it.hide[:0],
-	}
+	warnings, segments := it.event.Warnings, it.event.Segments
+	violations, broken, words, hide := it.violations, it.broken, it.words, it.hide
+	*it = item{} // in place: a literal with these in it would be made elsewhere and copied
+	it.event.Warnings, it.event.Segments = warnings[:0], segments[:0]
+	it.violations, it.broken, it.words, it.hide = violations[:0], broken[:0], words[:0], hide[:0]
 }
 
 // fail notes a violation; the first one's code is the item's.
