@@ -95,9 +95,9 @@ func (s *Schema) Private() bool { return s.root != nil && s.root.private }
 
 // HasPrivate reports whether any schema marks personal data with x-pii.
 func (r *Registry) HasPrivate() bool {
-	for _, majors := range r.types {
-		for _, s := range majors {
-			if s.Private() {
+	for _, list := range r.types {
+		for _, v := range list {
+			if v.schema.Private() {
 				return true
 			}
 		}

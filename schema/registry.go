@@ -21,13 +21,18 @@ var eventType = regexp.MustCompile(`^[a-z][a-z0-9_]*(\.[a-z0-9_]+){1,4}$`)
 
 // Registry holds compiled schemas. It never changes: load a new one and swap it.
 type Registry struct {
-	types map[string]map[int]*Schema
+	types map[string][]version // the highest major version first
+}
+
+type version struct {
+	major  int
+	schema *Schema
 }
 
 // Load reads every <event.type>/<major>.json in fsys. All mistakes of all files are in the error, a source.Errors with
 // paths as in fsys; errors of reading come first and alone. Files that do not end in .json are left alone.
 func Load(fsys fs.FS) (*Registry, error) {
-	r := &Registry{types: map[string]map[int]*Schema{}}
+	r := &Registry{types: map[string][]version{}}
 	var errs source.Errors
 	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || path.Ext(name) != ".json" {
@@ -49,10 +54,7 @@ func Load(fsys fs.FS) (*Registry, error) {
 		}
 		s, bad := compile(name, data)
 		errs = append(errs, bad...)
-		if r.types[dir] == nil {
-			r.types[dir] = map[int]*Schema{}
-		}
-		r.types[dir][major] = s
+		r.types[dir] = append(r.types[dir], version{major, s})
 		return nil
 	})
 	if err != nil {
@@ -60,6 +62,9 @@ func Load(fsys fs.FS) (*Registry, error) {
 	}
 	if len(errs) > 0 {
 		return nil, errs
+	}
+	for _, list := range r.types {
+		slices.SortFunc(list, func(a, b version) int { return b.major - a.major })
 	}
 	return r, nil
 }
@@ -91,16 +96,20 @@ func compile(name string, data []byte) (*Schema, source.Errors) {
 
 // Lookup is the schema of an event type and major version.
 func (r *Registry) Lookup(eventType string, major int) (*Schema, bool) {
-	s, ok := r.types[eventType][major]
-	return s, ok
+	for _, v := range r.types[eventType] {
+		if v.major == major {
+			return v.schema, true
+		}
+	}
+	return nil, false
 }
 
 // Latest is the highest major version of an event type.
 func (r *Registry) Latest(eventType string) (major int, ok bool) {
-	for m := range r.types[eventType] {
-		major = max(major, m)
+	if list := r.types[eventType]; len(list) > 0 {
+		return list[0].major, true
 	}
-	return major, major > 0
+	return 0, false
 }
 
 // Types are the event types, sorted.
