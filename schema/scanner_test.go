@@ -149,6 +149,23 @@ func TestScannerReads(t *testing.T) {
 	}
 }
 
+// Every byte, at every place of a string of a few words' length.
+func TestScannerBytes(t *testing.T) {
+	t.Parallel()
+	for n := range 20 {
+		for at := range n {
+			for c := range 256 {
+				inside := []byte(strings.Repeat("a", n))
+				inside[at] = byte(c)
+				text := `{"` + string(inside) + `":"` + string(inside) + `","":"cdefghij"}`
+				if got, want := scan(text), json.Valid([]byte(text)) && utf8.ValidString(text); (got == nil) != want {
+					t.Fatalf("%q: got %v, want %v", text, got, want)
+				}
+			}
+		}
+	}
+}
+
 func TestScannerExpects(t *testing.T) {
 	t.Parallel()
 	f := func(want string, read func(*Scanner) bool) {

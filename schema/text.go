@@ -37,8 +37,8 @@ const (
 )
 
 // quoted finds the closing quote of the string whose inside begins at i, -1 where there is none. It looks at eight
-// bytes at once for the ones that need care: a quote, a backslash, a control character, anything not ASCII. The lowest
-// marked byte is exact, since a borrow only spoils bytes above a true find.
+// bytes at once for the ones that need care: a quote, a backslash, a control character, anything not ASCII, which marks
+// itself. Of the others a subtraction marks only true finds and, by a borrow, bytes above one: the lowest is exact.
 func (s *Scanner) quoted(i int) (to int, escaped bool) {
 	d := s.data
 	for {
