@@ -94,8 +94,8 @@ func (c *events) add(e *leadline.Event) {
 	c.text = appendPrefix(c.text[:0], e.IP)
 	c.ipPrefix.addBytes(c.text)
 	c.attempt.Append(e.Attempt)
-	for i, w := range e.Warnings {
-		c.warnings.of.addAt(i, w)
+	for _, w := range e.Warnings {
+		c.warnings.of.add(w)
 	}
 	c.warnings.end()
 	c.payload.addBytes(e.Payload)
@@ -120,10 +120,10 @@ func (c *events) addSegments(segments []leadline.Segment) int64 {
 	for i := range segments {
 		s := &segments[i]
 		wait, work := way.Pass(s)
-		c.stage.of.addAt(i, s.Stage)
+		c.stage.of.add(s.Stage)
 		c.wait.of.Append(wait)
 		c.duration.of.Append(work)
-		c.status.of.addAt(i, string(s.Status))
+		c.status.of.add(string(s.Status))
 	}
 	c.stage.end()
 	c.wait.end()

@@ -70,7 +70,7 @@ func (c *rejected) add(r *leadline.Rejected) {
 	for i := range r.Violations {
 		v := &r.Violations[i]
 		c.pointer.of.add(v.Pointer)
-		c.rule.of.addAt(i, v.Rule)
+		c.rule.of.add(v.Rule)
 		c.expected.of.add(v.Expected)
 		c.got.of.add(v.Got)
 		c.nearest.of.add(v.Nearest)

@@ -1,6 +1,10 @@
 package store
 
-import "github.com/ClickHouse/ch-go/proto"
+import (
+	"encoding/binary"
+
+	"github.com/ClickHouse/ch-go/proto"
+)
 
 // words is a LowCardinality(String) column: a dictionary of one batch and a key a row. It keeps no string beyond
 // Reset, so a batch may use memory that its owner takes back after Write.
@@ -9,25 +13,34 @@ type words struct {
 	index  proto.ColStr
 	keys   []uint32
 	wire   proto.ColLowCardinalityRaw
-	recent []recent // by place in the row
+	recent [256]recent // by slot
 }
 
+// recent is the newest word of its slot, with its code + 1; 0 while there is none.
 type recent struct {
 	word string
-	code uint32
+	next uint32
 }
 
-func (c *words) add(s string) { c.addAt(0, s) }
-
-// addAt adds the word at a place of a row; places are counted up from 0 without gaps. It is mostly the word that the
-// row before has there, such as a stage, which saves the look-up.
-func (c *words) addAt(place int, s string) {
-	if place == len(c.recent) {
-		c.recent = append(c.recent, recent{s, c.code(s)})
-	} else if c.recent[place].word != s {
-		c.recent[place] = recent{s, c.code(s)}
+// add adds a row. Its word is mostly a recent one, which saves the look-up in the dictionary.
+func (c *words) add(s string) {
+	r := &c.recent[slot(s)]
+	if r.next == 0 || r.word != s {
+		*r = recent{s, c.code(s) + 1}
 	}
-	c.keys = append(c.keys, c.recent[place].code)
+	c.keys = append(c.keys, r.next-1)
+}
+
+// slot spreads words by their ends, in which names that belong together differ.
+func slot(s string) uint8 {
+	var x uint64
+	switch n := len(s); {
+	case n >= 8:
+		x = binary.LittleEndian.Uint64([]byte(s[n-8:]))
+	case n > 0:
+		x = uint64(s[0]) | uint64(s[n/2])<<8 | uint64(s[n-1])<<16
+	}
+	return uint8(x * 0x9e3779b97f4a7c15 >> 56) // 2⁶⁴ / golden ratio: Knuth, The Art of Computer Programming, 6.4
 }
 
 func (c *words) code(s string) uint32 {
@@ -87,6 +100,5 @@ func (c *words) Reset() {
 	clear(c.codes)
 	c.index.Reset()
 	c.keys = c.keys[:0]
-	clear(c.recent)
-	c.recent = c.recent[:0]
+	clear(c.recent[:])
 }
