@@ -40,3 +40,12 @@ func (b *Border) move(d time.Duration) uint64 {
 
 // Micros is how far the border has come.
 func (b *Border) Micros() int64 { return b.us }
+
+// whole is how far a Border comes that passes all of the segments.
+func whole(segments []leadline.Segment) int64 {
+	ns := int64(0)
+	for i := range segments {
+		ns += int64(max(segments[i].Wait, 0) + max(segments[i].Duration, 0))
+	}
+	return ns / 1e3
+}

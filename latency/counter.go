@@ -56,15 +56,11 @@ func (c *Counter) Reset() {
 
 // Add counts an event whose last stage has ended.
 func (c *Counter) Add(e *leadline.Event) {
-	var way Border
-	for i := range e.Segments {
-		way.Pass(&e.Segments[i])
-	}
 	received := Micros(e.ReceivedAt)
-	stored := min(received+way.Micros(), Last)
+	stored := min(received+whole(e.Segments), Last)
 	g := c.group(groupKey{uint32(received / 86_400e6), uint32(stored / 60e6 * 60), group{e.Partner, e.Campaign}})
 
-	way = Border{}
+	var way Border
 	var wait, work, failed uint64
 	for i := range e.Segments {
 		s := &e.Segments[i]
