@@ -190,8 +190,8 @@ func BenchmarkDrain(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
-		p.enrich(b.Context(), bt)
-		p.qualify(bt)
+		from, to := p.enrich(b.Context(), bt)
+		p.settle(bt, from, to)
 		p.handOver(bt)
 	}
 	b.ReportMetric(float64((cpu(b)-begin).Nanoseconds())/float64(n*b.N), "cpu-ns/event")
