@@ -122,6 +122,28 @@ func TestCounterAgainstMaps(t *testing.T) {
 	})
 }
 
+// More campaigns than a Counter has places for the newest of them.
+func TestCounterOfManyCampaigns(t *testing.T) {
+	t.Parallel()
+	const campaigns = 5000
+	var c Counter
+	for range 2 {
+		c.Reset()
+		for i := range 3 * campaigns {
+			c.Add(&leadline.Event{Campaign: fmt.Sprint(i % campaigns), ReceivedAt: noon})
+		}
+		got := counted(t, &c)
+		for i := range campaigns {
+			if n := got[name{20_778, 1_795_262_400, Whole, "", fmt.Sprint(i)}].Events; n != 3 {
+				t.Fatalf("campaign %d: %d events, want 3", i, n)
+			}
+		}
+		if len(got) != campaigns {
+			t.Errorf("%d rows, want %d", len(got), campaigns)
+		}
+	}
+}
+
 func TestCounterStopsEarly(t *testing.T) {
 	t.Parallel()
 	var c Counter
