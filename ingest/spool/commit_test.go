@@ -80,27 +80,35 @@ func TestWhoIsAloneWaitsForNobody(t *testing.T) {
 
 func TestSharedCommitsAreAMillisecondApart(t *testing.T) {
 	t.Parallel()
+	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		s, at := syncs(t)
-		began := time.Now()
-		for round := range 20 {
-			atOnce(t, s, round, 4)
-		}
-		got := at()
-		shared := 0
-		for i := 1; i < len(got); i++ {
-			if got[i]-got[i-1] >= commitEvery {
-				shared++
+		s, began := openShared(t, dir)
+		f := func(calls int, want time.Duration) {
+			t.Helper()
+			atOnce(t, s, int(want), calls)
+			if took := time.Since(began); took != want {
+				t.Errorf("%d calls were answered after %v, want %v", calls, took, want)
 			}
 		}
-		// The first commit of a round may take one call before the others come, and a commit of one call holds nobody back.
-		if len(got) > 40 || shared < 10 {
-			t.Errorf("%d commits for 20 rounds of four, %d of them a millisecond after the one before: %v", len(got), shared, got)
-		}
-		if took := time.Since(began); took > 20*commitEvery {
-			t.Errorf("20 rounds took %v", took)
-		}
+		f(4, commitEvery)
+		f(1, 2*commitEvery) // the commit before was shared
+		atOnce(t, s, -1, 1)
+		f(1, 2*commitEvery) // that before was not
+		mustClose(t, s)
 	})
+}
+
+// openShared opens a spool in which a commit for several calls has just begun.
+func openShared(t *testing.T, dir string) (*Spool, time.Time) {
+	t.Helper()
+	s, c, err := open(Options{Dir: dir}, openFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.now, c.shared = time.Now(), true
+	began := c.now
+	go c.run()
+	return s, began
 }
 
 func TestEnoughCallsBeginACommit(t *testing.T) {
@@ -109,13 +117,7 @@ func TestEnoughCallsBeginACommit(t *testing.T) {
 		t.Helper()
 		dir := t.TempDir()
 		synctest.Test(t, func(t *testing.T) {
-			s, c, err := open(Options{Dir: dir}, openFile)
-			if err != nil {
-				t.Fatal(err)
-			}
-			began := time.Now()
-			c.now, c.shared = began, true // a commit for several has just begun
-			go c.run()
+			s, began := openShared(t, dir)
 			atOnce(t, s, 0, calls)
 			if took := time.Since(began); took != want {
 				t.Errorf("%d calls took %v, want %v", calls, took, want)
