@@ -31,7 +31,7 @@ type decoder struct {
 	token  func(to, value []byte) []byte // appends what stands for a personal value
 	masked []byte
 
-	req     *Request
+	req     Request // a pointer to the caller's would have it allocated
 	paper   *dialect
 	stamp   stamp
 	traceID [16]byte      // of the request, zero: none
@@ -74,7 +74,7 @@ func newDecoder(schemas *schema.Registry, pepper func(string) []byte, c clock) *
 
 // begin prepares for a request.
 func (d *decoder) begin(r *Request, request uint64) {
-	d.req, d.paper = r, dialectOf(r.Format)
+	d.req, d.paper = *r, dialectOf(r.Format)
 	d.stamp = stamp{process: d.clock.process, received: d.clock.at(r.ReceivedAt), request: request}
 	d.traceID, _ = traceID([]byte(r.TraceParent))
 	d.receive = r.Received.Sub(r.ReceivedAt)
@@ -86,7 +86,7 @@ func (d *decoder) begin(r *Request, request uint64) {
 
 // end lets go of what belongs to the request.
 func (d *decoder) end() {
-	d.req, d.text = nil, nil
+	d.req, d.text = Request{}, nil
 	d.sc.Begin(nil)
 	d.again.Begin(nil)
 	clear(d.records)

@@ -109,7 +109,7 @@ func (p *Pipeline) keep(ctx context.Context, d *decoder) (leadline.Receipt, erro
 		d.records[i].Data = d.out[from:d.ends[i]]
 		from = d.ends[i]
 	}
-	lane, problem := p.admission.admit(d.req, len(d.records))
+	lane, problem := p.admission.admit(&d.req, len(d.records))
 	if problem != nil {
 		return p.sendAgain(d, problem)
 	}
