@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"leadline"
 	"leadline/schema"
 )
 
@@ -231,6 +232,50 @@ func TestMaskedEvent(t *testing.T) {
 	if x := m.rejected[0]; x.LeadKey != lead {
 		t.Errorf("lead key %q", x.LeadKey)
 	}
+}
+
+// What one item's check noted is not taken for another's, wherever their payloads stand and whichever scan checked them.
+func TestMaskedEventsOfARequest(t *testing.T) {
+	t.Parallel()
+	var l leads
+	pepper := func(string) []byte { return []byte("pepper") }
+	mail := `"pii:` + string(l.token(pepper, "acme", []byte("ada@example.org"))) + `"`
+	const head = `"type":"order.open","id":`
+	items := []struct{ body, payload string }{
+		{`{` + head + `"1","payload": {"amount":1,"email":"ada@example.org"} }`, `{"amount":1,"email":` + mail + `}`},
+		{`{` + head + `"2"}`, `{}`},
+		{`{"payload":{ "email" : "ada@example.org" },` + head + `"3"}`, `{ "email" : ` + mail + ` }`},
+		{`{` + head + `"4","payload":{"amount":1}}`, `{"amount":1}`},
+		{`{"type":"order.closed","id":"5","payload":{"email":"x","amount":1}}`, `{"email":"x","amount":1}`},
+		{`{"type":"order.closed","id":"6","payload":{"email":"ada@example.org"},"schema":"order.open/1"}`, `{"email":` + mail + `}`},
+		{`{` + head + `"7","payload":{"email":null,"em\u0061il2":2}}`, `{"email":null,"em\u0061il2":2}`},
+	}
+	d := newDecoder(privateSchemas(t), pepper, newClock())
+	f := func(format Format, body string) {
+		t.Helper()
+		d.begin(&Request{Partner: "acme", Format: format, Body: []byte(body), ReceivedAt: received, Received: received}, 1)
+		defer d.end()
+		if err := d.decode(); err != nil || len(d.ends) != len(items) {
+			t.Fatal(err, d.items())
+		}
+		r, from := newRecords(), 0
+		for i, end := range d.ends {
+			var e leadline.Event
+			if kind, err := r.kind(d.out[from:end]); err != nil || kind != recordEvent {
+				t.Fatal(kind, err)
+			}
+			if _, err := r.event(&e); err != nil || string(e.Payload) != items[i].payload {
+				t.Errorf("%v, %s\n got %s\nwant %s", err, items[i].body, e.Payload, items[i].payload)
+			}
+			from = end
+		}
+	}
+	var bodies []string
+	for _, item := range items {
+		bodies = append(bodies, item.body)
+	}
+	f(FormatJSON, "["+strings.Join(bodies, ", ")+"]")
+	f(FormatNDJSON, strings.Join(bodies, "\n"))
 }
 
 // A masked payload may be longer than what came.
