@@ -3,6 +3,7 @@ package ingest
 import (
 	"cmp"
 	"reflect"
+	"slices"
 
 	"github.com/expr-lang/expr/ast"
 )
@@ -143,13 +144,13 @@ func among(text func() string, list ast.Node) func() bool {
 	if !ok {
 		return nil
 	}
-	words := map[string]bool{}
+	var words []string // a few: a map would cost more
 	for _, n := range array.Nodes {
 		word, ok := n.(*ast.StringNode)
 		if !ok {
 			return nil
 		}
-		words[word.Value] = true
+		words = append(words, word.Value)
 	}
-	return func() bool { return words[text()] }
+	return func() bool { return slices.Contains(words, text()) }
 }

@@ -3,6 +3,7 @@ package ingest
 import (
 	"encoding/binary"
 	"errors"
+	"hash/maphash"
 	"net/netip"
 	"time"
 	"unsafe"
@@ -104,13 +105,13 @@ func appendAddr(b []byte, a netip.Addr) []byte {
 // view is b as a string without a copy: it holds as long as b does.
 func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
-// records decodes records. What it returns points into the record, but for strings of few values, of which there is one
-// copy for all. It belongs to one goroutine.
+// records decodes records. What it returns points into the record, but for strings of few values, of which there is a
+// copy that many share. It belongs to one goroutine.
 type records struct {
 	b     []byte
 	at    int // what comes next in b
 	err   error
-	words map[string]string
+	words [maxWords]string // by hash
 
 	place  int      // of the next word in its record
 	recent []string // by place, the word that the record before has there
@@ -119,7 +120,9 @@ type records struct {
 // maxWords bounds the copies: a sender who makes up campaigns only loses the saving.
 const maxWords = 1 << 14
 
-func newRecords() *records { return &records{words: map[string]string{}} }
+func newRecords() *records { return new(records) }
+
+var seed = maphash.MakeSeed()
 
 // kind begins a record and says what it holds.
 func (r *records) kind(data []byte) (byte, error) {
@@ -263,16 +266,13 @@ func (r *records) word() string {
 	return r.recent[at]
 }
 
-// only is the one copy of a word.
+// only is mostly the one copy of a word; words that share a place take turns.
 func (r *records) only(b []byte) string {
-	w, ok := r.words[string(b)]
-	if !ok {
-		w = string(b)
-		if len(r.words) < maxWords {
-			r.words[w] = w
-		}
+	w := &r.words[maphash.Bytes(seed, b)%maxWords]
+	if *w != string(b) {
+		*w = string(b)
 	}
-	return w
+	return *w
 }
 
 func (r *records) addr() netip.Addr {
