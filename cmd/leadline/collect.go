@@ -13,7 +13,7 @@ import (
 // so much garbage may always gather.
 const (
 	garbagePercent = 33
-	garbageLeast   = 96 << 20
+	garbageLeast   = 48 << 20
 )
 
 // gcPercent is what debug.SetGCPercent is to be told where so many bytes live.
@@ -24,7 +24,7 @@ func gcPercent(live uint64) int {
 // collectCalmly follows the living heap until ctx ends.
 func collectCalmly(ctx context.Context) {
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	tick := time.NewTicker(time.Second)
+	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
 	for set := 0; ; {
 		metrics.Read(live)

@@ -10,9 +10,9 @@ func TestGCPercent(t *testing.T) {
 			t.Errorf("%d MiB live: %d %%, want %d", live, got, want)
 		}
 	}
-	f(0, 9600) // before the first collection
-	f(4, 2400)
-	f(96, 100) // 96 MiB of garbage
+	f(0, 4800) // before the first collection
+	f(4, 1200)
+	f(96, 50)  // 48 MiB of garbage
 	f(350, 33) // 115 MiB
 	f(4096, 33)
 }
