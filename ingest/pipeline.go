@@ -138,12 +138,24 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var failed error
-	var writer sync.WaitGroup
-	writer.Go(func() { p.write(ctx, ready, free) })
-	failed = p.prepare(ctx, free, ready)
-	cancel()
-	writer.Wait()
+	var both sync.WaitGroup
+	both.Go(func() {
+		p.stepBack()
+		p.write(ctx, ready, free)
+	})
+	both.Go(func() {
+		defer cancel()
+		p.stepBack()
+		failed = p.prepare(ctx, free, ready)
+	})
+	both.Wait()
 	return failed
+}
+
+func (p *Pipeline) stepBack() {
+	if err := inBackground(); err != nil {
+		p.log.Warn("batches run at full priority, acknowledgements may wait for them", "error", err)
+	}
 }
 
 // pause waits, or returns false when ctx ends first.
