@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// What lives under load is keys, bodies and batches: large, few pointers, quickly marked. Collecting at a third as much
-// garbage as lives, where Go would wait for as much, costs some percent of a core and saves a third of the memory. Where
+// What lives under load is keys, bodies and batches: large, few pointers, quickly marked, and little becomes garbage.
+// Collecting at a quarter as much garbage as lives, where Go would wait for as much, saves a third of the memory. Where
 // little lives that would be a collection a second, 20 ms of a core each, which the slowest acknowledgements would wait for:
 // so much garbage may always gather.
 const (
-	garbagePercent = 33
+	garbagePercent = 25
 	garbageLeast   = 48 << 20
 )
 

@@ -13,6 +13,6 @@ func TestGCPercent(t *testing.T) {
 	f(0, 4800) // before the first collection
 	f(4, 1200)
 	f(96, 50)  // 48 MiB of garbage
-	f(350, 33) // 115 MiB
-	f(4096, 33)
+	f(350, 25) // 87 MiB
+	f(4096, 25)
 }
