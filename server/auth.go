@@ -95,7 +95,7 @@ func (s *Server) welcome(c *fiber.Ctx) bool {
 	if !strings.HasPrefix(c.Path(), "/v1/") {
 		return true
 	}
-	ctx := s.deadlines.next(time.Now())
+	ctx := s.deadlines.next(c.UserContext(), time.Now())
 	_, err := s.key(ctx, c, time.Now())
 	return err == nil
 }

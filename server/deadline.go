@@ -18,13 +18,13 @@ type deadline struct {
 
 const deadlineShared = time.Second
 
-// next is a context that ends submitTimeout from now, or up to a second later.
-func (d *deadlines) next(now time.Time) context.Context {
+// next is a context that ends submitTimeout from now, or up to a second later. It has the values of a request of that second.
+func (d *deadlines) next(ctx context.Context, now time.Time) context.Context {
 	if s := d.current.Load(); s != nil && now.Before(s.until) {
 		return s
 	}
 	s := &deadline{until: now.Add(deadlineShared)}
-	s.Context, s.cancel = context.WithDeadline(context.Background(), s.until.Add(submitTimeout))
+	s.Context, s.cancel = context.WithDeadline(context.WithoutCancel(ctx), s.until.Add(submitTimeout))
 	d.current.Store(s) // where several come at once, the others' serve one request each
 	return s
 }

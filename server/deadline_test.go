@@ -15,7 +15,7 @@ func TestRequestsOfASecondShareADeadline(t *testing.T) {
 		f := func(at time.Duration) context.Context {
 			t.Helper()
 			time.Sleep(time.Until(begin.Add(at)))
-			ctx := d.next(time.Now())
+			ctx := d.next(t.Context(), time.Now())
 			ends, ok := ctx.Deadline()
 			if left := time.Until(ends); !ok || left < submitTimeout || left > submitTimeout+deadlineShared {
 				t.Errorf("after %v a request has %v", at, left)
@@ -39,8 +39,8 @@ func TestRequestsOfASecondShareADeadline(t *testing.T) {
 
 func TestDeadlineAllocatesNothing(t *testing.T) {
 	var d deadlines
-	now := time.Now()
-	if n := testing.AllocsPerRun(100, func() { d.next(now) }); n != 0 {
+	ctx, now := t.Context(), time.Now()
+	if n := testing.AllocsPerRun(100, func() { d.next(ctx, now) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

@@ -37,7 +37,7 @@ type erasureAnswer struct {
 // erase takes DELETE /v1/leads/{lead}.
 func (s *Server) erase(c *fiber.Ctx) error {
 	t := timing{time.Now()}
-	ctx := s.deadlines.next(time.Now())
+	ctx := s.deadlines.next(c.UserContext(), time.Now())
 	partner, err := s.partner(ctx, c, leadline.ScopeLeadsErase, t.last)
 	t.lap(c, "auth")
 	if err != nil {

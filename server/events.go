@@ -93,7 +93,7 @@ func (r *entry) leave() {
 func (s *Server) enter(c *fiber.Ctx) (r *entry, err error) {
 	received := time.Now()
 	r = entries.Get().(*entry)
-	r.last, r.ctx = received, s.deadlines.next(received)
+	r.last, r.ctx = received, s.deadlines.next(c.UserContext(), received)
 	partner, err := s.partner(r.ctx, c, leadline.ScopeEventsWrite, received)
 	r.lap(c, "auth")
 	if err != nil {

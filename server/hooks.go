@@ -15,7 +15,7 @@ import (
 func (s *Server) hook(c *fiber.Ctx) error {
 	received := time.Now()
 	t := timing{received}
-	ctx := s.deadlines.next(received)
+	ctx := s.deadlines.next(c.UserContext(), received)
 	name := strings.Clone(c.Params("source"))
 	h, known := s.Hooks[name]
 	if !known {

@@ -111,7 +111,7 @@ type limitsAnswer struct {
 // limits answers GET /v1/limits, to any living key: whoever may send may know how much.
 func (s *Server) limits(c *fiber.Ctx) error {
 	now := time.Now()
-	ctx := s.deadlines.next(now)
+	ctx := s.deadlines.next(c.UserContext(), now)
 	key, err := s.key(ctx, c, now)
 	if err != nil {
 		return err

@@ -12,7 +12,7 @@ import (
 
 // slos answers GET /v1/slos.
 func (s *Server) slos(c *fiber.Ctx) error {
-	ctx := s.deadlines.next(time.Now())
+	ctx := s.deadlines.next(c.UserContext(), time.Now())
 	if _, err := s.partner(ctx, c, leadline.ScopeRulesRead, time.Now()); err != nil {
 		return err
 	}

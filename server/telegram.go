@@ -16,7 +16,7 @@ import (
 func (s *Server) telegram(c *fiber.Ctx) error {
 	received := time.Now()
 	t := timing{received}
-	ctx := s.deadlines.next(received)
+	ctx := s.deadlines.next(c.UserContext(), received)
 	name := strings.Clone(c.Params("bot"))
 	bot, known := s.Bots[name]
 	secret := c.Get("X-Telegram-Bot-Api-Secret-Token")
