@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"strconv"
 	"sync"
 	"time"
@@ -27,11 +26,10 @@ const (
 )
 
 func measureFairness(ctx context.Context, o *options, _ *run) (any, error) {
-	dir, err := os.MkdirTemp("", "leadline-bench-")
+	dir, err := o.folder()
 	if err != nil {
-		return nil, fmt.Errorf("bench: %w", err)
+		return nil, err
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // the system's temporary folder
 	s, leadline, err := startEmbedded(ctx, o, dir, fairEvents)
 	if err != nil {
 		return nil, err

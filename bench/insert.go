@@ -26,12 +26,11 @@ func (l limit) perSecond() float64 { return float64(l.Rows) / l.Took.Seconds() }
 const blockRows = 50_000
 
 // insertLimit writes blocks of ready events into an engine of its own, one after the other.
-func insertLimit(ctx context.Context, d time.Duration) (l limit, err error) {
-	dir, err := os.MkdirTemp("", "leadline-bench-")
+func insertLimit(ctx context.Context, o *options) (l limit, err error) {
+	dir, err := o.folder()
 	if err != nil {
-		return l, fmt.Errorf("bench: %w", err)
+		return l, err
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // the system's temporary folder
 	e, err := startEngine(ctx, dir, "127.0.0.1:0", "127.0.0.1:0")
 	if err != nil {
 		return l, err
@@ -57,7 +56,7 @@ func insertLimit(ctx context.Context, d time.Duration) (l limit, err error) {
 	if err != nil {
 		return l, err
 	}
-	for start := time.Now(); l.Took < d; l.Took = time.Since(start) {
+	for start := time.Now(); l.Took < o.seconds; l.Took = time.Since(start) {
 		batch.Token = fmt.Sprint("block-", l.Rows)
 		if err := db.Write(ctx, batch); err != nil {
 			return l, err

@@ -60,6 +60,7 @@ type options struct {
 	only      []string // kinds and "native"
 	scenarios []string
 	collector string // path, once it is built
+	data      string // where everything that is measured has its data
 }
 
 // requestSizes in events.
@@ -138,6 +139,11 @@ func bench(ctx context.Context, args []string, out io.Writer) error {
 			return err
 		}
 	}
+	remove, err := o.makeData()
+	if err != nil {
+		return err
+	}
+	defer remove()
 	var all []*run
 	for i := range o.runs {
 		if o.runs > 1 {
@@ -197,7 +203,7 @@ func measureAll(ctx context.Context, o *options, out io.Writer) (r *run, err err
 		}
 	}
 	if slices.Contains(o.only, "native") {
-		l, err := insertLimit(ctx, o.seconds)
+		l, err := insertLimit(ctx, o)
 		if err != nil {
 			return nil, err
 		}

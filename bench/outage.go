@@ -25,11 +25,10 @@ const outageRate = 5000 // events a second, one a request
 
 // measureOutage lets an engine of the bench's own vanish below Leadline for three times the length of a load.
 func measureOutage(ctx context.Context, o *options, _ *run) (any, error) {
-	dir, err := os.MkdirTemp("", "leadline-bench-")
+	dir, err := o.folder()
 	if err != nil {
-		return nil, fmt.Errorf("bench: %w", err)
+		return nil, err
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // the system's temporary folder
 	native, http := freeAddr(), freeAddr()
 	e, err := startEngine(ctx, dir, native, http)
 	if err != nil {

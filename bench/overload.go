@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 )
 
 // overload is twice the load that Leadline can store, a thousand a request.
@@ -19,11 +18,10 @@ type overload struct {
 const overloadFactor = 2
 
 func measureOverload(ctx context.Context, o *options, r *run) (any, error) {
-	dir, err := os.MkdirTemp("", "leadline-bench-")
+	dir, err := o.folder()
 	if err != nil {
-		return nil, fmt.Errorf("bench: %w", err)
+		return nil, err
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // the system's temporary folder
 	const events = 1000
 	s, _, err := startEmbedded(ctx, o, dir, events)
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -72,8 +71,13 @@ FROM leadline.latency_1m GROUP BY ALL`
 
 // alone measures the rules without the rest of the bench.
 func alone(ctx context.Context, _ []string, out io.Writer) error {
-	r := &run{Scenarios: map[string]any{}}
-	got, err := measureRules(ctx, nil, r)
+	o, r := &options{}, &run{Scenarios: map[string]any{}}
+	remove, err := o.makeData()
+	if err != nil {
+		return err
+	}
+	defer remove()
+	got, err := measureRules(ctx, o, r)
 	if err != nil {
 		return err
 	}
@@ -93,12 +97,11 @@ func alone(ctx context.Context, _ []string, out io.Writer) error {
 	return err
 }
 
-func measureRules(ctx context.Context, _ *options, _ *run) (any, error) {
-	dir, err := os.MkdirTemp("", "leadline-bench-")
+func measureRules(ctx context.Context, o *options, _ *run) (any, error) {
+	dir, err := o.folder()
 	if err != nil {
-		return nil, fmt.Errorf("bench: %w", err)
+		return nil, err
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // the system's temporary folder
 	e, err := startEngine(ctx, dir, "127.0.0.1:0", "127.0.0.1:0")
 	if err != nil {
 		return nil, err

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"os"
 	"time"
 )
 
@@ -63,11 +62,10 @@ func conns(events int) int {
 
 // measurePair starts the subject. beside is the rate of another subject's half, in events a second; 0 where there is none.
 func measurePair(ctx context.Context, o *options, k *kind, events int, beside float64) (p pair, err error) {
-	dir, err := os.MkdirTemp("", "leadline-bench-")
+	dir, err := o.folder()
 	if err != nil {
-		return p, fmt.Errorf("bench: %w", err)
+		return p, err
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // the system's temporary folder
 	s, err := k.start(ctx, o, dir, events)
 	if err != nil {
 		return p, fmt.Errorf("%s: %w", k.name, err)
