@@ -122,9 +122,6 @@ func (p *Pipeline) Stats() Stats {
 	}
 }
 
-// Threads is how many threads Run keeps for itself, one for each batch on its way; on Linux they have a lower priority.
-const Threads = 2
-
 // Run brings what is spooled to the writer until ctx ends, and returns nil then; what is not written stays in the
 // spool. It returns an error only when the spool itself is of no use any more.
 //
@@ -134,10 +131,9 @@ const Threads = 2
 // tried again ever more rarely, up to maxAside of them; one more and the pipeline waits for it as for an outage.
 func (p *Pipeline) Run(ctx context.Context) error {
 	ready := make(chan *batch) // unbuffered: the writer's batch and the prepared one
-	free := make(chan *batch, Threads)
-	for range Threads {
-		free <- &batch{records: newRecords()}
-	}
+	free := make(chan *batch, 2)
+	free <- &batch{records: newRecords()}
+	free <- &batch{records: newRecords()}
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

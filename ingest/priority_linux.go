@@ -7,9 +7,7 @@ import (
 
 // niceness is the engine's too: nobody waits for a batch as a sender waits for an acknowledgement. At full priority a batch
 // kept the committer from a core after its fsync: beside a loud partner the others' p95 was then 1.8 to 2.0 times what it
-// had been, with it 1.14 to 1.35 (go run ./bench -scenarios fairness). The kernel shares the cores out, so a batch does not
-// call runtime.Gosched between its events: from a thread of one's own that wakes two others each time, which at a thousand
-// events a request was a fifth of the server's CPU.
+// had been, with it 1.14 to 1.35 (go run ./bench -scenarios fairness).
 const niceness = 10
 
 // inBackground gives the calling goroutine, until it ends, a thread of its own of lower priority (setpriority(2): Linux counts a

@@ -127,6 +127,7 @@ func (p *Pipeline) try(ctx context.Context, b *batch) error {
 func (p *Pipeline) handOver(b *batch) {
 	begin := p.clock.now()
 	for i := range b.Events {
+		giveWay(i)
 		e := &b.Events[i]
 		if n := len(e.Segments); e.Segments[n-1].Stage == leadline.StageWrite {
 			e.Segments = e.Segments[:n-1]

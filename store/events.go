@@ -107,6 +107,7 @@ func (c *events) add(e *leadline.Event) {
 func (c *events) fill(of []leadline.Event, take func(day uint32) bool) {
 	c.input.Reset()
 	for i := range of {
+		giveWay(i)
 		if take(dayOf(latency.Micros(of[i].ReceivedAt))) {
 			c.add(&of[i])
 		}

@@ -62,6 +62,7 @@ func (c *rollup) fill() {
 func (c *rollup) refill(of []leadline.Event, take func(day uint32) bool) {
 	c.reset()
 	for i := range of {
+		giveWay(i)
 		if take(dayOf(latency.Micros(of[i].ReceivedAt))) {
 			c.add(&of[i])
 		}

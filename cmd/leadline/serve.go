@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"leadline/app"
-	"leadline/ingest"
 )
 
 // config reads the file that the flag or the environment names, or the defaults.
@@ -44,10 +43,9 @@ func serve(ctx context.Context, c *command) error {
 	}
 	// After each fsync the spool needs a turn to answer; where every processor that Go knows of is busy, that turn comes
 	// after up to 61 others (runtime.schedule). With twice as many the kernel shares the cores out, 61 turns sooner: a
-	// tenth more events a second on two cores, and half the slowest answers. The batches' threads, which the kernel leaves
-	// off a core when others want it, keep a processor meanwhile, so they count as cores here.
+	// tenth more events a second on two cores, and half the slowest answers.
 	if c.getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(2 * (runtime.NumCPU() + ingest.Threads))
+		runtime.GOMAXPROCS(2 * runtime.NumCPU())
 	}
 	var collecting sync.WaitGroup
 	defer collecting.Wait()
