@@ -147,7 +147,7 @@ func (p *Pipeline) loadEvent(b *batch) error {
 // after 10 ms at the earliest: on two cores that was what the slowest acknowledgements waited for. From a thread of one's own
 // a turn costs two wake-ups: one each 64 events was a fifth of the server's CPU at a thousand events a request.
 func giveWay(i int) {
-	const stretch = 1024 // events, half a millisecond
+	const stretch = 1024 // events, less than a millisecond
 	if i%stretch == 0 {
 		runtime.Gosched()
 	}

@@ -158,7 +158,7 @@ func (w *writer) writeRejected(ctx context.Context, d *DB, b *leadline.Batch) er
 // giveWay lets others run between two stretches of a batch, which is long work on a core: Go takes a core away after
 // 10 ms at the earliest, and requests wait meanwhile.
 func giveWay(i int) {
-	const stretch = 1024 // rows, half a millisecond
+	const stretch = 1024 // rows, less than a millisecond
 	if i%stretch == 0 {
 		runtime.Gosched()
 	}
