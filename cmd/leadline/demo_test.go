@@ -37,7 +37,8 @@ type world struct {
 	bots  *demo.Bots
 }
 
-// shortRules is a copy of the examples whose alert looks every second at the last ten.
+// shortRules is a copy of the examples whose alert looks every second at the last ten. What it calls slow begins higher:
+// ten seconds are easily a burst of somebody else's on two shared cores, and the fault takes 700 ms and more.
 func shortRules(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -63,7 +64,8 @@ func shortRules(t *testing.T) (dir string) {
 		}
 	}
 	edit("intake-latency.yaml", `interval: \w+`, "interval: 1s", `query_offset: \w+`, "query_offset: 1s", `window: \w+`, "window: 10s",
-		`n: \d+`, "n: 20", `(?m)^(\s+)for: \w+`, "${1}for: 2s", `keep_firing_for: \w+`, "keep_firing_for: 2s")
+		`n: \d+`, "n: 20", `(?m)^(\s+)for: \w+`, "${1}for: 2s", `keep_firing_for: \w+`, "keep_firing_for: 2s",
+		"p95 > 600", "p95 > 900", "p95 > 500", "p95 > 800", "p95 < 450", "p95 < 700")
 	edit("oncall.yaml", `users: \[.*\]`, "users: [Anna]")
 	return dir
 }
@@ -139,8 +141,10 @@ func (w *world) press(t *testing.T, who int64, message int, button string) phone
 const nbsp = "\u00a0"
 
 // TestStory is the demo in short: a slow third party, the page, the buttons, the recovery, and the books at the end.
+//
+// It is not parallel: beside kills and torture of this package, whose load and engines take both cores, its calm pipeline
+// would be slow in earnest and the first page a true one.
 func TestStory(t *testing.T) {
-	t.Parallel()
 	w := newWorld(t)
 	rush, stop := context.WithCancel(t.Context())
 	defer stop()
