@@ -131,6 +131,7 @@ func (p *Pipeline) Stats() Stats {
 // tried again ever more rarely, up to maxAside of them; one more and the pipeline waits for it as for an outage.
 func (p *Pipeline) Run(ctx context.Context) error {
 	ready := make(chan *batch) // unbuffered: the writer's batch and the prepared one
+	done := make(chan *batch)
 	free := make(chan *batch, 2)
 	free <- &batch{records: newRecords()}
 	free <- &batch{records: newRecords()}
@@ -138,17 +139,18 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var failed error
-	var both sync.WaitGroup
-	both.Go(func() {
+	var all sync.WaitGroup
+	all.Go(func() {
 		p.stepBack()
-		p.write(ctx, ready, free)
+		p.write(ctx, ready, done, free)
 	})
-	both.Go(func() {
+	all.Go(func() { p.letGo(ctx, done, free) })
+	all.Go(func() {
 		defer cancel()
 		p.stepBack()
 		failed = p.prepare(ctx, free, ready)
 	})
-	both.Wait()
+	all.Wait()
 	return failed
 }
 

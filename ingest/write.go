@@ -27,8 +27,9 @@ type refused struct {
 	wait time.Duration
 }
 
-// write writes the batches that are ready, one after the other, until ctx ends.
-func (p *Pipeline) write(ctx context.Context, ready <-chan *batch, free chan<- *batch) {
+// write writes the batches that are ready, one after the other, until ctx ends. It closes done.
+func (p *Pipeline) write(ctx context.Context, ready <-chan *batch, done chan<- *batch, free chan<- *batch) {
+	defer close(done)
 	var aside []refused
 	for {
 		var again <-chan time.Time
@@ -41,7 +42,7 @@ func (p *Pipeline) write(ctx context.Context, ready <-chan *batch, free chan<- *
 		case b := <-ready:
 			switch p.writeUntilDone(ctx, b, len(aside) < maxAside) {
 			case wrote:
-				free <- b
+				done <- b
 			case gaveUp:
 				aside = putAside(aside, refused{b, time.Now().Add(firstAside), firstAside})
 				free <- &batch{records: newRecords()}
@@ -52,7 +53,8 @@ func (p *Pipeline) write(ctx context.Context, ready <-chan *batch, free chan<- *
 			r := aside[0]
 			aside = aside[1:]
 			switch p.writeUntilDone(ctx, r.b, true) {
-			case wrote: // its memory goes; free has two batches already
+			case wrote:
+				done <- r.b
 			case gaveUp:
 				r.wait = min(2*r.wait, maxAsideWait)
 				r.due = time.Now().Add(r.wait)
@@ -80,7 +82,7 @@ const (
 	ended // ctx
 )
 
-// writeUntilDone writes a batch and lets its segment go. It gives up, where it may, when no retry can help.
+// writeUntilDone writes a batch. It gives up, where it may, when no retry can help.
 func (p *Pipeline) writeUntilDone(ctx context.Context, b *batch, mayGiveUp bool) ending {
 	backoff, began := firstBackoff, b.began
 	p.setOut()
@@ -94,7 +96,7 @@ func (p *Pipeline) writeUntilDone(ctx context.Context, b *batch, mayGiveUp bool)
 			p.stored.Add(int64(len(b.Events)))
 			p.admission.stored(b.lane, b.segment.Len(), began)
 			p.waits.stored(b.requests)
-			return p.letGo(ctx, b)
+			return wrote
 		case ctx.Err() != nil:
 			return ended
 		}
@@ -136,18 +138,23 @@ func (p *Pipeline) handOver(b *batch) {
 	}
 }
 
-// letGo gives the segment of a stored batch back. Until the keys of its records are remembered it must not go.
-func (p *Pipeline) letGo(ctx context.Context, b *batch) ending {
-	backoff := firstBackoff
-	for {
-		err := b.segment.Done()
-		if err == nil {
-			return wrote
+// letGo gives the segments of stored batches back, while the next one is being written, and their memory to free. Until
+// the keys of its records are remembered a segment must not go.
+func (p *Pipeline) letGo(ctx context.Context, done <-chan *batch, free chan<- *batch) {
+	for b := range done {
+		for backoff := firstBackoff; ; backoff = min(2*backoff, maxBackoff) {
+			err := b.segment.Done()
+			if err == nil {
+				break
+			}
+			p.log.Error("stored batch cannot leave the spool, trying again", "token", b.Token, "error", err)
+			if !pause(ctx, backoff) {
+				break
+			}
 		}
-		p.log.Error("stored batch cannot leave the spool, trying again", "token", b.Token, "error", err)
-		if !pause(ctx, backoff) {
-			return ended
+		select {
+		case free <- b:
+		default: // a batch that was put aside: another has taken its place
 		}
-		backoff = min(2*backoff, maxBackoff)
 	}
 }
