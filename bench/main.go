@@ -8,7 +8,8 @@
 //	bench load -addr 127.0.0.1:8080 -key ll_live_… [-events 1] [-rate 0] [-for 10s]
 //
 // "Stored" means rows that are really in ClickHouse, divided by the time from the first request until the last row was
-// there. The generator shares the machine with what it measures: read ratios, not absolute figures.
+// there. The generator shares the machine with what it measures: read ratios, not absolute figures. The two sides of a
+// ratio that is close to its floor take turns in rounds.
 package main
 
 import (
@@ -115,17 +116,12 @@ func choose(list string, known []string) (names []string, err error) {
 	return names, nil
 }
 
-// run is everything that was measured once.
+// run is everything that one run measured.
 type run struct {
-	Pairs     map[string]map[int]pair // by kind and events a request
+	Pairs     map[string]map[int][]pair // by kind, events a request and round
 	Native    *limit
 	Scenarios map[string]any // by name
 	Others    float64        // share of the machine that other processes used
-}
-
-func (r *run) pair(kind string, events int) (pair, bool) {
-	p, ok := r.Pairs[kind][events]
-	return p, ok
 }
 
 func bench(ctx context.Context, args []string, out io.Writer) error {
@@ -174,33 +170,14 @@ func measureAll(ctx context.Context, o *options, out io.Writer) (r *run, err err
 	if err != nil {
 		return nil, err
 	}
-	r = &run{Pairs: map[string]map[int]pair{}, Scenarios: map[string]any{}}
+	r = &run{Pairs: map[string]map[int][]pair{}, Scenarios: map[string]any{}}
 	defer func() {
 		if err == nil {
 			r.Others, err = before.others()
 		}
 	}()
-	for _, events := range requestSizes {
-		for i := range kinds {
-			k := &kinds[i]
-			if !slices.Contains(o.only, k.name) {
-				continue
-			}
-			beside := 0.0
-			if k.name == "null" {
-				p, _ := r.pair("leadline", events)
-				beside = p.Half.Rate
-			}
-			p, err := measurePair(ctx, o, k, events, beside)
-			if err != nil {
-				return nil, err
-			}
-			if r.Pairs[k.name] == nil {
-				r.Pairs[k.name] = map[int]pair{}
-			}
-			r.Pairs[k.name][events] = p
-			fmt.Fprintf(out, "· %d a request, %s: %.0f/s acknowledged, %.0f/s stored, p99 %.2f ms; at %.0f/s p99 %.2f ms\n", events, k.name, p.Full.Acked, p.Full.Stored, p.Full.P99, p.Half.Rate, p.Half.P99)
-		}
+	if err := r.measureSubjects(ctx, o, out); err != nil {
+		return nil, err
 	}
 	if slices.Contains(o.only, "native") {
 		l, err := insertLimit(ctx, o)

@@ -29,7 +29,8 @@ func measureOverload(ctx context.Context, o *options, r *run) (any, error) {
 	}
 	defer s.stop()
 	l := load{Addr: s.addr, Shape: s.shape, Conns: conns(events), Events: events, For: o.seconds}
-	sustained := r.Pairs["leadline"][events].Full.Stored
+	ours, _ := r.pair("leadline", events)
+	sustained := ours.Full.Stored
 	if sustained == 0 {
 		f, err := s.measure(ctx, l)
 		if err != nil {

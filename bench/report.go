@@ -36,6 +36,9 @@ func write(path, figures string) error {
 func render(o *options, runs []*run) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Measured %s, %s, %d CPUs, %s/%s; %v a load, %s; other processes used %.0f %% of the machine.\n\n", time.Now().UTC().Format(time.DateOnly), runtime.Version(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, o.seconds, plural(len(runs), "run"), 100*median(runs, func(r *run) (float64, bool) { return r.Others, true }))
+	if n := runs[0].rounds(); n > 1 {
+		fmt.Fprintf(&b, "Subjects whose ratio is close to its floor took turns in %d rounds, each started afresh: their figures are medians of the rounds, peak memory is the largest, and such a ratio is the median of the rounds' own, with the least and the most in brackets.\n\n", n)
+	}
 	renderTargets(&b, runs)
 	renderSubjects(&b, runs)
 	for _, s := range scenarios {
@@ -54,8 +57,8 @@ func renderTargets(b *strings.Builder, runs []*run) {
 		measured, mark := "not measured", "–"
 		if v.Runs > 0 {
 			measured, mark = "**"+t.format(v.Median)+"**", "✓"
-			if v.Runs > 1 {
-				measured += fmt.Sprintf(" (%s – %s)", t.format(v.Least), t.format(v.Most))
+			if v.Values > 1 {
+				measured += fmt.Sprintf(" (%s–%s)", t.number(v.Least), t.number(v.Most))
 			}
 			switch {
 			case v.Held < v.Runs:

@@ -22,11 +22,26 @@ var scenarios = []scenario{
 }
 
 // figure is the median of a scenario's figure.
-func figure[T any](runs []*run, of func(s *T) float64) float64 { return median(runs, in(of)) }
+func figure[T any](runs []*run, of func(s *T) float64) float64 {
+	return median(runs, func(r *run) (float64, bool) {
+		s := found[T](r)
+		if s == nil {
+			return 0, false
+		}
+		return of(s), true
+	})
+}
 
-func measured[T any](runs []*run) bool {
-	_, ok := in(func(*T) float64 { return 0 })(runs[0])
-	return ok
+func measured[T any](runs []*run) bool { return found[T](runs[0]) != nil }
+
+// found is what a scenario measured, nil where it was left out.
+func found[T any](r *run) *T {
+	for _, s := range r.Scenarios {
+		if s, ok := s.(*T); ok {
+			return s
+		}
+	}
+	return nil
 }
 
 func renderOutage(b *strings.Builder, runs []*run) {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// subject is what is measured, started afresh for every number of events a request.
+// subject is what is measured, started afresh for every number of events a request and every round.
 type subject struct {
 	addr       string
 	shape      shape
@@ -24,14 +24,16 @@ type kind struct {
 	title   string
 	promise string // what its acknowledgement means
 	start   func(ctx context.Context, o *options, dir string, events int) (*subject, error)
+	turns   []int // events a request at which it takes turns with the others of whom that is said
 }
 
-// kinds in the order in which they are measured: the empty handler runs at Leadline's rate as well, in the same mood of the machine.
+// kinds in the order in which they are measured: the empty handler runs at the rate of the Leadline before it as well. Those
+// take turns whose ratio is close to a floor; the others are far from theirs or have none.
 var kinds = []kind{
-	{"leadline", "**Leadline**, everything on", "on disk, fsync'd; checked; stored once", startLeadline},
-	{"null", "limit: a Fiber handler that does nothing", "nothing", startNull},
-	{"clickhouse", "ClickHouse's HTTP intake, async_insert, wait", "in a part of the table, not fsync'd", startClickHouse},
-	{"otel", "OpenTelemetry Collector, queue on disk", "in the queue's file, fsync'd", startCollector},
+	{"leadline", "**Leadline**, everything on", "on disk, fsync'd; checked; stored once", startLeadline, []int{1, 1000}},
+	{"null", "limit: a Fiber handler that does nothing", "nothing", startNull, []int{1}},
+	{"clickhouse", "ClickHouse's HTTP intake, async_insert, wait", "in a part of the table, not fsync'd", startClickHouse, []int{1000}},
+	{"otel", "OpenTelemetry Collector, queue on disk", "in the queue's file, fsync'd", startCollector, nil},
 }
 
 // figures of one subject under one load.

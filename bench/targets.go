@@ -10,9 +10,9 @@ type target struct {
 	name  string
 	floor float64 // infinite where there is none
 	aim   float64
-	most  bool   // floor and aim are bounds from above
-	unit  string // "×", "ms", "MB", "µs" or ""
-	of    func(r *run) (value float64, measured bool)
+	most  bool                   // floor and aim are bounds from above
+	unit  string                 // "×", "ms", "MB", "µs" or ""
+	of    func(r *run) []float64 // by round; one where it was measured once, none where it was not
 }
 
 // holds compares with a bound, floor or aim.
@@ -25,14 +25,23 @@ func (t *target) holds(value, bound float64) bool {
 
 func (t *target) format(v float64) string {
 	switch t.unit {
+	case "×", "":
+		return t.number(v) + t.unit
+	}
+	return t.number(v) + " " + t.unit
+}
+
+// number is a value without its unit.
+func (t *target) number(v float64) string {
+	switch t.unit {
 	case "×":
-		return fmt.Sprintf("%.2f×", v)
+		return fmt.Sprintf("%.2f", v)
 	case "µs":
-		return fmt.Sprintf("%.3f µs", v)
+		return fmt.Sprintf("%.3f", v)
 	case "ms":
-		return fmt.Sprintf("%.1f ms", v)
+		return fmt.Sprintf("%.1f", v)
 	case "MB":
-		return fmt.Sprintf("%.0f MB", v)
+		return fmt.Sprintf("%.0f", v)
 	}
 	return count(v)
 }
@@ -47,27 +56,33 @@ func (t *target) bound(v float64) string {
 	return "≥ " + t.format(v)
 }
 
-// ratio of a figure of Leadline to one of another subject; it is not measured where one of them was left out.
-func ratio(events int, theirs string, of, to func(p *pair) float64) func(*run) (float64, bool) {
-	return func(r *run) (float64, bool) {
-		a, ok := r.pair("leadline", events)
-		b, ok2 := r.pair(theirs, events)
-		if !ok || !ok2 || to(&b) == 0 {
-			return 0, false
+// ratio of a figure of Leadline to one of another subject, round by round, since a round's two sides lie closest in time;
+// that of the medians where the other did not take turns. It is not measured where one of them was left out.
+func ratio(events int, name string, of, to func(p *pair) float64) func(*run) []float64 {
+	return func(r *run) (values []float64) {
+		ours, theirs := r.Pairs["leadline"][events], r.Pairs[name][events]
+		if len(ours) == 0 || len(theirs) == 0 {
+			return nil
 		}
-		return of(&a) / to(&b), true
+		if len(ours) != len(theirs) {
+			ours, theirs = []pair{medianPair(ours)}, []pair{medianPair(theirs)}
+		}
+		for i := range ours {
+			if base := to(&theirs[i]); base != 0 {
+				values = append(values, of(&ours[i])/base)
+			}
+		}
+		return values
 	}
 }
 
 // in reads a figure of a scenario.
-func in[T any](of func(s *T) float64) func(*run) (float64, bool) {
-	return func(r *run) (float64, bool) {
-		for _, s := range r.Scenarios {
-			if s, ok := s.(*T); ok {
-				return of(s), true
-			}
+func in[T any](of func(s *T) float64) func(*run) []float64 {
+	return func(r *run) []float64 {
+		if s := found[T](r); s != nil {
+			return []float64{of(s)}
 		}
-		return 0, false
+		return nil
 	}
 }
 
@@ -98,28 +113,30 @@ var targets = []target{
 	{"Counting a stage into the rollups", 0.1, 0.03, true, "µs", in(func(r *rollup) float64 { return r.Nanoseconds / 1000 })},
 }
 
-// verdict of a target over all runs.
+// verdict of a target over all runs. A run's value is the median of its rounds.
 type verdict struct {
-	Runs, Held int
-	Median     float64
-	Least      float64
-	Most       float64
+	Runs, Held  int
+	Median      float64
+	Values      int // rounds of all runs
+	Least, Most float64
 }
 
 func (t *target) judge(runs []*run) (v verdict) {
-	var values []float64
+	var medians, all []float64
 	for _, r := range runs {
-		value, ok := t.of(r)
-		if !ok {
+		values := t.of(r)
+		if len(values) == 0 {
 			continue
 		}
-		values = append(values, value)
+		_, value, _ := spread(values)
+		medians, all = append(medians, value), append(all, values...)
 		if t.holds(value, t.floor) {
 			v.Held++
 		}
 	}
-	v.Runs = len(values)
-	v.Least, v.Median, v.Most = spread(values)
+	v.Runs, v.Values = len(medians), len(all)
+	_, v.Median, _ = spread(medians)
+	v.Least, _, v.Most = spread(all)
 	return v
 }
 
