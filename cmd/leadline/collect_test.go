@@ -10,9 +10,10 @@ func TestGCPercent(t *testing.T) {
 			t.Errorf("%d MiB live: %d %%, want %d", live, got, want)
 		}
 	}
-	f(0, 4800) // before the first collection
-	f(4, 1200)
-	f(96, 50)  // 48 MiB of garbage
-	f(350, 25) // 87 MiB
-	f(4096, 25)
+	f(0, 6400) // before the first collection
+	f(4, 1600)
+	f(96, 66)
+	f(400, 16)
+	f(1024, 6)
+	f(16384, 5) // 819 MiB
 }
