@@ -17,7 +17,7 @@ func (s *seen) share() int { return max(1, int(s.most/memoryShares/bytesPerKey))
 // oldest numbers the first generation.
 func (s *seen) oldest() int64 { return s.number - int64(len(s.gens)) + 1 }
 
-func epochOf(number int64) uint32 { return uint32(number%epochs) + 1 }
+func epochOf(number int64) uint8 { return uint8(number%epochs) + 1 }
 
 // turn moves the present. It never goes back: a clock that does would let keys expire.
 func (s *seen) turn(bucket int64) {

@@ -79,9 +79,9 @@ func TestMaxKeyBytes(t *testing.T) {
 		if s.Window() != 12*time.Hour {
 			t.Errorf("window %v at first", s.Window())
 		}
+		const hours, hourly = 8, 14_000
 		send := func(hour int) (fresh int) {
-			const n = 10_000
-			rs := make([]Record, n)
+			rs := make([]Record, hourly)
 			for i := range rs {
 				rs[i].Key = keyOf(fmt.Sprint(hour, i))
 			}
@@ -101,16 +101,15 @@ func TestMaxKeyBytes(t *testing.T) {
 			}
 			return fresh
 		}
-		const hours = 8
 		for hour := range hours {
-			if n := send(hour); n != 10_000 {
+			if n := send(hour); n != hourly {
 				t.Fatalf("%d are new in hour %d", n, hour)
 			}
 			<-time.After(time.Hour)
 		}
 		window := s.Window()
 		if window < 2*time.Hour || window > 5*time.Hour {
-			t.Errorf("window %v after %d hours of 10,000 keys", window, hours)
+			t.Errorf("window %v after %d hours of %d keys", window, hours, hourly)
 		}
 		check := func() {
 			t.Helper()
@@ -131,7 +130,7 @@ func TestMaxKeyBytes(t *testing.T) {
 			t.Errorf("%d bytes of keys after opening", s.Memory())
 		}
 		check()
-		if n := send(0); n != 10_000 {
+		if n := send(0); n != hourly {
 			t.Errorf("%d keys of the first hour are new", n)
 		}
 		mustClose(t, s)

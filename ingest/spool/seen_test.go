@@ -77,7 +77,7 @@ func TestSeenMemory(t *testing.T) {
 	for i := range n {
 		k := numberKey(i)
 		s.add(&k, 1000)
-		if per := float64(s.bytes()) / float64(i+1); i > 100_000 && (per < 15 || per > 18.75) {
+		if per := float64(s.bytes()) / float64(i+1); i > 100_000 && (per < 12.5 || per > 15.625) {
 			t.Fatalf("%.1f bytes a key with %d keys", per, i+1)
 		}
 	}
