@@ -131,7 +131,7 @@ func (p *Pipeline) Stats() Stats {
 // tried again ever more rarely, up to maxAside of them; one more and the pipeline waits for it as for an outage.
 func (p *Pipeline) Run(ctx context.Context) error {
 	ready := make(chan *batch) // unbuffered: the writer's batch and the prepared one
-	done := make(chan *batch)
+	done := make(chan *batch)  // stored, with a segment to give back
 	free := make(chan *batch, 2)
 	free <- &batch{records: newRecords()}
 	free <- &batch{records: newRecords()}
@@ -144,7 +144,7 @@ func (p *Pipeline) Run(ctx context.Context) error {
 		p.stepBack()
 		p.write(ctx, ready, done, free)
 	})
-	all.Go(func() { p.letGo(ctx, done, free) })
+	all.Go(func() { p.recycle(ctx, done, free) })
 	all.Go(func() {
 		defer cancel()
 		p.stepBack()

@@ -375,3 +375,48 @@ func TestRefusedBatchIsTriedAgain(t *testing.T) {
 		}
 	})
 }
+
+// What steps aside is replaced at once, so it brings no memory back: with three or four batches on their way the writer
+// could wait for room among the free ones while the preparer waits for the writer.
+func TestRefusedBatchIsReplacedOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		poison, tries := errors.New("cannot parse"), 0
+		m := &memory{fail: func(*leadline.Batch) error {
+			if tries++; tries == 1 {
+				return poison
+			}
+			return nil
+		}}
+		p := start(t, func(o *Options) {
+			o.Writer, o.Permanent = m, func(err error) bool { return errors.Is(err, poison) }
+		})
+		if _, err := submit(p, good); err != nil {
+			t.Fatal(err)
+		}
+		b := &batch{records: newRecords()}
+		g, err := p.nextSegment(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.load(b, g)
+
+		ctx, cancel := context.WithCancel(t.Context())
+		ready, done, free := make(chan *batch), make(chan *batch, 1), make(chan *batch, 1)
+		go p.write(ctx, ready, done, free)
+		ready <- b
+		if <-free == b {
+			t.Error("the batch that stepped aside is free")
+		}
+		time.Sleep(firstAside + time.Second)
+		synctest.Wait()
+		if len(m.events) != 1 || p.Stats().Fill != 0 || len(done)+len(free) != 0 {
+			t.Errorf("%d events, stats %+v, %d batches came back", len(m.events), p.Stats(), len(done)+len(free))
+		}
+		cancel()
+		synctest.Wait()
+		if err := p.spool.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -53,8 +53,8 @@ func (p *Pipeline) write(ctx context.Context, ready <-chan *batch, done chan<- *
 			r := aside[0]
 			aside = aside[1:]
 			switch p.writeUntilDone(ctx, r.b, true) {
-			case wrote:
-				done <- r.b
+			case wrote: // its memory goes; another has taken its place
+				p.letGo(ctx, r.b)
 			case gaveUp:
 				r.wait = min(2*r.wait, maxAsideWait)
 				r.due = time.Now().Add(r.wait)
@@ -138,23 +138,24 @@ func (p *Pipeline) handOver(b *batch) {
 	}
 }
 
-// letGo gives the segments of stored batches back, while the next one is being written, and their memory to free. Until
-// the keys of its records are remembered a segment must not go.
-func (p *Pipeline) letGo(ctx context.Context, done <-chan *batch, free chan<- *batch) {
+// recycle lets go of the batches that are done, while the next one is being written, and frees them.
+func (p *Pipeline) recycle(ctx context.Context, done <-chan *batch, free chan<- *batch) {
 	for b := range done {
-		for backoff := firstBackoff; ; backoff = min(2*backoff, maxBackoff) {
-			err := b.segment.Done()
-			if err == nil {
-				break
-			}
-			p.log.Error("stored batch cannot leave the spool, trying again", "token", b.Token, "error", err)
-			if !pause(ctx, backoff) {
-				break
-			}
+		p.letGo(ctx, b)
+		free <- b
+	}
+}
+
+// letGo gives the segment of a stored batch back. Until the keys of its records are remembered it must not go.
+func (p *Pipeline) letGo(ctx context.Context, b *batch) {
+	for backoff := firstBackoff; ; backoff = min(2*backoff, maxBackoff) {
+		err := b.segment.Done()
+		if err == nil {
+			return
 		}
-		select {
-		case free <- b:
-		default: // a batch that was put aside: another has taken its place
+		p.log.Error("stored batch cannot leave the spool, trying again", "token", b.Token, "error", err)
+		if !pause(ctx, backoff) {
+			return
 		}
 	}
 }
