@@ -185,19 +185,15 @@ func TestYoungEvents(t *testing.T) {
 	now := time.Now()
 	write(t, d, newRush(1, now.Add(-time.Second), time.Microsecond).batch(500))
 	write(t, d, newRush(2, now.AddDate(0, 0, -3), time.Microsecond).batch(500))
-	codecs := func(when string) {
-		t.Helper()
-		got := db.Query(t, `SELECT age, groupUniqArray(default_compression_codec)
-			FROM (SELECT if(toDate(partition) >= today() - 1, 'young', 'old') AS age, default_compression_codec FROM system.parts
-				WHERE database = currentDatabase() AND table = 'events' AND active)
-			GROUP BY age ORDER BY age`)
-		if want := "old\t['ZSTD(1)']\nyoung\t['LZ4']"; got != want {
-			t.Errorf("%s: got %s, want %s", when, got, want)
-		}
-	}
 	db.Exec(t, "OPTIMIZE TABLE events FINAL")
-	codecs("merged")
-	if got := db.Query(t, "SELECT name FROM system.columns WHERE database = currentDatabase() AND table = 'events' AND compression_codec LIKE '%ZSTD%'"); got != "" {
+	got := db.Query(t, `SELECT age, groupUniqArray(default_compression_codec)
+		FROM (SELECT if(toDate(partition) >= today() - 1, 'young', 'old') AS age, default_compression_codec FROM system.parts
+			WHERE database = currentDatabase() AND table = 'events' AND active)
+		GROUP BY age ORDER BY age`)
+	if want := "old\t['ZSTD(1)']\nyoung\t['LZ4']"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got = db.Query(t, "SELECT name FROM system.columns WHERE database = currentDatabase() AND table = 'events' AND compression_codec LIKE '%ZSTD%'"); got != "" {
 		t.Errorf("compressed as ZSTD from the start: %s", got)
 	}
 }
