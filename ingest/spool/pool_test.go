@@ -21,15 +21,16 @@ func TestAppendFindsAPreparedFile(t *testing.T) {
 	t.Parallel()
 	disk := newSimDisk(t)
 	s := disk.open(Options{SegmentBytes: 10 << 20, MaxRecords: 3})
-	large := func(id string) {
+	fill := func() { // a segment, which Append does not wait to see frozen
 		t.Helper()
-		if err := s.Append(t.Context(), Fair, []Record{{Data: append(make([]byte, 3<<20), id...)}}); err != nil {
-			t.Fatal(err)
+		for range 3 {
+			if err := s.Append(t.Context(), Fair, []Record{{Data: make([]byte, 3<<20)}}); err != nil {
+				t.Fatal(err)
+			}
 		}
+		mustNext(t, s)
 	}
-	for range 3 { // the spool learns how large segments are
-		large("x")
-	}
+	fill() // the spool learns how large segments are
 	if err := s.pool.prepare(); err != nil {
 		t.Fatal(err)
 	}
@@ -48,9 +49,7 @@ func TestAppendFindsAPreparedFile(t *testing.T) {
 		return nil
 	}
 	disk.mu.Unlock()
-	for range 3 {
-		large("y")
-	}
+	fill()
 	disk.failing("", nil)
 	if opens != 0 || writes != 3+1+1 {
 		t.Errorf("%d opens and %d writes for three appends, a header and a border", opens, writes)
