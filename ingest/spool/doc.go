@@ -6,7 +6,7 @@
 //
 //	err := s.Append(ctx, spool.Fair, records) // durable, or marked Duplicate, or an error
 //	g, err := s.Next(ctx, 200*time.Millisecond)
-//	for data := range g.Records() { … }      // one insert, deduplicated by g.Token
+//	for piece, err := range g.Pieces(1<<20) { … } // one insert, deduplicated by g.Token
 //	err = g.Done()                           // the keys are remembered, the file is recycled
 //
 // A segment is a batch is a deduplication token. Its border is durable before Next hands it out, so a crash between

@@ -99,8 +99,13 @@ func mustDone(t *testing.T, g *Segment) {
 
 // content is the data of a segment's records.
 func content(g *Segment) (ids []string) {
-	for data := range g.Records() {
-		ids = append(ids, string(data))
+	for piece, err := range g.Pieces(100) {
+		if err != nil {
+			return []string{err.Error()}
+		}
+		for _, data := range piece {
+			ids = append(ids, string(data))
+		}
 	}
 	return ids
 }

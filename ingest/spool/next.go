@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"iter"
 	"slices"
 	"time"
 )
@@ -19,10 +18,10 @@ type Segment struct {
 	head   header
 	bucket int64 // of its keys
 	extent
-	sealing bool // the seal may be on disk: no frame may follow any more
-	out     bool // handed out; guarded by spool.mu
-	done    bool // guarded by spool.doneMu
-	data    *[]byte
+	sealing bool   // the seal may be on disk: no frame may follow any more
+	out     bool   // handed out; guarded by spool.mu
+	done    bool   // guarded by spool.doneMu
+	keys    []byte // of its records, once they were read
 }
 
 // Next waits for a segment and hands it out. It takes turns between what came to the fair lane within
@@ -31,8 +30,7 @@ type Segment struct {
 // older of its kind waits, in the overflow lane four times as old: a busy caller gets large batches and an idle one small ones. Many may be out at once and be
 // done in any order.
 //
-// An error other than the context's, ErrClosed or Err's concerns one segment or a full disk: call again, after a
-// pause. A segment whose bytes don't match their checksum any more is moved aside, so that those behind it move on.
+// An error other than the context's, ErrClosed or Err's concerns a full disk: call again, after a pause.
 func (s *Spool) Next(ctx context.Context, minAge time.Duration) (*Segment, error) {
 	for {
 		s.mu.Lock()
@@ -43,7 +41,7 @@ func (s *Spool) Next(ctx context.Context, minAge time.Duration) (*Segment, error
 		case err != nil:
 			return nil, err
 		case g != nil:
-			return s.load(g)
+			return g, nil
 		}
 		var due <-chan time.Time
 		if wait > 0 {
@@ -83,35 +81,6 @@ func (s *Spool) choose(now time.Time, minAge time.Duration) (g *Segment, wait ti
 	return g, 0, nil
 }
 
-// load reads a segment that is about to be handed out.
-func (s *Spool) load(g *Segment) (*Segment, error) {
-	data := s.buffers.Get().(*[]byte)
-	*data = slices.Grow((*data)[:0], int(g.bytes))[:g.bytes]
-	if _, err := g.slot.ReadAt(*data, framesAt); err != nil {
-		s.buffers.Put(data)
-		s.mu.Lock()
-		g.out = false
-		s.mu.Unlock()
-		return nil, fmt.Errorf("read segment %s: %w", g.slot.path, err)
-	}
-	if verify(*data, g.head.chain()) != g.extent {
-		s.buffers.Put(data)
-		return nil, s.setAside(g)
-	}
-	g.data = data
-	return g, nil
-}
-
-// setAside takes a segment that can't be read any more out of the way and keeps its file.
-func (s *Spool) setAside(g *Segment) error {
-	s.forget(g)
-	aside, err := g.slot.setAside()
-	if err != nil {
-		return fmt.Errorf("%w: %s: %w", ErrCorrupt, g.slot.path, err)
-	}
-	return fmt.Errorf("%w: %d records: kept as %s", ErrCorrupt, g.records, aside)
-}
-
 func (s *Spool) forget(g *Segment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -126,17 +95,6 @@ func (g *Segment) Lane() Lane { return g.head.lane }
 
 // Len is the number of records.
 func (g *Segment) Len() int { return g.records }
-
-// Records yields the data of each record, in the order of the appends. The bytes are valid until Done.
-func (g *Segment) Records() iter.Seq[[]byte] {
-	return func(yield func([]byte) bool) {
-		for _, data := range records(*g.data) {
-			if !yield(data) {
-				return
-			}
-		}
-	}
-}
 
 // Done says that the records have a home. It remembers their keys, durably, and then gives the file back. After an
 // error it may be called again; a segment that is never done comes again after the next Open.
@@ -153,8 +111,13 @@ func (g *Segment) Done() error {
 	if closed {
 		return ErrClosed
 	}
+	if g.keys == nil {
+		if err := g.readKeys(); err != nil {
+			return err
+		}
+	}
 	oldest := max(s.files.bucketOf(time.Now())-buckets, s.keysFrom.Load())
-	if err := s.pool.needSpace(func() error { return s.files.remember(g.bucket, oldest, *g.data) }); err != nil {
+	if err := s.pool.needSpace(func() error { return s.files.remember(g.bucket, oldest, g.keys) }); err != nil {
 		return fmt.Errorf("remember the keys of a segment: %w", err)
 	}
 	if err := s.pool.needSpace(g.slot.clear); err != nil {
@@ -162,7 +125,6 @@ func (g *Segment) Done() error {
 	}
 	g.done = true
 	s.forget(g)
-	s.buffers.Put(g.data)
-	g.data = nil
+	g.keys = nil
 	return s.pool.put(g.slot)
 }

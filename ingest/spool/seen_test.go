@@ -108,17 +108,13 @@ func TestSeenFileTornAtEveryByte(t *testing.T) {
 			t.Fatalf("%d keys, want %q", set.count, want)
 		}
 	}
-	frames := func(ids ...string) []byte {
-		b := beginFrame(nil)
-		for _, r := range recs(ids...) {
-			b = appendRecord(b, &r.Key, r.Data)
-		}
-		endFrame(b, 0)
-		return b
-	}
 	write := func(f *seenFiles, ids ...string) {
 		t.Helper()
-		if err := f.remember(1000, 1000, frames(ids...)); err != nil {
+		var keys []byte
+		for _, r := range recs(ids...) {
+			keys = append(keys, r.Key[:]...)
+		}
+		if err := f.remember(1000, 1000, keys); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -185,13 +181,12 @@ func BenchmarkSeenLoad(b *testing.B) {
 	f := &seenFiles{dir: dir, span: 4 * time.Hour, open: openFile, sizes: map[int64]int64{}}
 	now := f.bucketOf(time.Now())
 	for i := range n / block {
-		frames := beginFrame(nil)
+		var keys []byte
 		for j := range block {
 			key := keyOf(fmt.Sprint(i*block + j))
-			frames = appendRecord(frames, &key, nil)
+			keys = append(keys, key[:]...)
 		}
-		endFrame(frames, 0)
-		if err := f.remember(now-int64(i%buckets), now-buckets, frames); err != nil {
+		if err := f.remember(now-int64(i%buckets), now-buckets, keys); err != nil {
 			b.Fatal(err)
 		}
 	}

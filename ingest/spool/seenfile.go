@@ -112,15 +112,15 @@ func (f *seenFiles) loadFile(bucket int64, set *seen) error {
 	return in.Close()
 }
 
-// remember makes the keys in frames durable. A bucket before the oldest needs no remembering.
-func (f *seenFiles) remember(bucket, oldest int64, frames []byte) error {
+// remember makes keys durable, but for zero ones. A bucket before the oldest needs no remembering.
+func (f *seenFiles) remember(bucket, oldest int64, keys []byte) error {
 	if err := f.expire(oldest); err != nil {
 		return err
 	}
 	f.block = append(f.block[:0], make([]byte, seenBlockHead)...)
-	for key := range records(frames) {
-		if key != (leadline.Key{}) {
-			f.block = append(f.block, key[:]...)
+	for key := range slices.Chunk(keys, keyBytes) {
+		if leadline.Key(key) != (leadline.Key{}) {
+			f.block = append(f.block, key...)
 		}
 	}
 	if len(f.block) == seenBlockHead || bucket < oldest {

@@ -98,7 +98,7 @@ type Spool struct {
 	doneMu sync.Mutex // held by Done and Close
 	files  seenFiles
 
-	buffers   sync.Pool // *[]byte, content of segments that are handed out
+	buffers   sync.Pool // *[]byte, to read segments with
 	closeOnce sync.Once
 	closeErr  error
 }
