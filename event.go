@@ -128,10 +128,3 @@ type Violation struct {
 	Got      string `json:"got,omitempty"`      // what was there, cut to 64 bytes
 	Nearest  string `json:"nearest,omitempty"`  // a known name close to an unknown field's
 }
-
-// Batch is what one insert takes: all records of one frozen spool segment.
-type Batch struct {
-	Token    string // hashes the segment's spooled bytes; a retry has the same token and may have other timings
-	Events   []Event
-	Rejected []Rejected
-}

@@ -23,6 +23,14 @@ func (c *texts) addBytes(b []byte) {
 	c.rows++
 }
 
+// next reads the row at a place of wire back, and says where the one behind it is.
+func (c *texts) next(at int) (row []byte, behind int) {
+	n, head := binary.Uvarint(c.wire[at:])
+	at += head
+	behind = at + int(n)
+	return c.wire[at:behind:behind], behind
+}
+
 // Type is part of proto.ColInput.
 func (c *texts) Type() proto.ColumnType { return proto.ColumnTypeString }
 
@@ -50,6 +58,14 @@ type elements interface {
 }
 
 func (c *list[C]) end() { c.ends = append(c.ends, uint64(c.of.Rows())) }
+
+// row says which elements are a row's.
+func (c *list[C]) row(i int) (begin, end int) {
+	if i > 0 {
+		begin = int(c.ends[i-1])
+	}
+	return begin, int(c.ends[i])
+}
 
 // Type is part of proto.ColInput.
 func (c *list[C]) Type() proto.ColumnType { return proto.ColumnTypeArray.Sub(c.of.Type()) }
@@ -111,5 +127,7 @@ func (c *millis) Type() proto.ColumnType { return "DateTime64(3, 'UTC')" }
 // Type is part of proto.ColInput.
 func (c *micros) Type() proto.ColumnType { return "DateTime64(6, 'UTC')" }
 
-func (c *minutes) addMicros(us int64) { c.Append(uint32(us / 60e6 * 60)) }
+func (c *minutes) addMicros(us int64) { c.Append(minuteOf(us)) }
 func (c *millis) addMicros(us int64)  { c.Append(us / 1e3) }
+
+func minuteOf(us int64) uint32 { return uint32(us / 60e6 * 60) }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/ClickHouse/ch-go/proto"
 
@@ -9,7 +10,8 @@ import (
 	"leadline/latency"
 )
 
-// events holds the columns of one batch for the table events. Its memory is used again for the next batch.
+// events holds the columns of one batch for the table events. Its memory is used again for the next batch, and nothing of
+// an event that was added is.
 type events struct {
 	host  string
 	input proto.Input
@@ -103,14 +105,21 @@ func (c *events) add(e *leadline.Event) {
 	c.hosts.add(c.host)
 }
 
-// fill replaces what is there by the events of some days.
-func (c *events) fill(of []leadline.Event, take func(day uint32) bool) {
-	c.input.Reset()
-	for i := range of {
+// leave is Block.Leave.
+func (c *events) leave(after func(i int) time.Duration) {
+	wait := *c.wait.of
+	for i := range c.e2e {
 		giveWay(i)
-		if take(dayOf(latency.Micros(of[i].ReceivedAt))) {
-			c.add(&of[i])
+		more := after(i).Microseconds() - int64(c.e2e[i])
+		begin, end := c.wait.row(i)
+		if more <= 0 || begin == end {
+			continue
 		}
+		wait[end-1] += uint64(more)
+		c.e2e[i] += uint64(more)
+		stored := min(c.receivedAt.ColInt64[i]+int64(c.e2e[i]), latency.Last)
+		c.storedAt.ColInt64[i] = stored
+		c.minute.ColUInt32[i] = minuteOf(stored)
 	}
 }
 
@@ -146,3 +155,5 @@ func appendPrefix(b []byte, ip netip.Addr) []byte {
 	}
 	return p.AppendTo(b)
 }
+
+func (c *events) rows() int { return len(c.e2e) }

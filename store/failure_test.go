@@ -113,7 +113,7 @@ func TestWriteUnavailable(t *testing.T) {
 		b.Token = fmt.Sprint(i)
 		write(t, d, b)
 		(<-d.writers).drop()
-		d.writers <- newWriter("h")
+		d.writers <- newWriter()
 	}
 }
 

@@ -3,7 +3,6 @@ package store
 import (
 	"github.com/ClickHouse/ch-go/proto"
 
-	"leadline"
 	"leadline/latency"
 )
 
@@ -39,10 +38,13 @@ func newRollup() *rollup {
 	return c
 }
 
-func (c *rollup) add(e *leadline.Event) { c.counter.Add(e) }
-
-// fill makes the rows of what was added.
-func (c *rollup) fill() {
+// count makes the rows of the events of some days.
+func (c *rollup) count(of *events, take func(day uint32) bool) {
+	for e := range of.ways() {
+		if take(dayOf(e.ReceivedAt.UnixMicro())) {
+			c.counter.Add(e)
+		}
+	}
 	for r := range c.counter.Rows() {
 		c.minute.Append(r.Minute)
 		c.hour.Append(r.Minute / 3600 * 3600)
@@ -56,18 +58,6 @@ func (c *rollup) fill() {
 		c.duration.Append(r.Duration)
 		c.histogram.add(r.Buckets, r.Counts)
 	}
-}
-
-// refill replaces what is there by the rows of the events of some days.
-func (c *rollup) refill(of []leadline.Event, take func(day uint32) bool) {
-	c.reset()
-	for i := range of {
-		giveWay(i)
-		if take(dayOf(latency.Micros(of[i].ReceivedAt))) {
-			c.add(&of[i])
-		}
-	}
-	c.fill()
 }
 
 // reset forgets the batch and keeps the memory.

@@ -5,11 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"iter"
 	"strings"
 
 	"github.com/ClickHouse/ch-go/proto"
 
-	"leadline"
 	"leadline/latency"
 )
 
@@ -23,23 +23,28 @@ type probes struct {
 	rows     []string
 }
 
-// probe picks rows of a day, evenly: n are in the batch, row(i) tells when the i-th was received and its key in SQL.
-func probe(n int, day uint32, row func(i int) (received int64, key func() string)) probes {
-	var of []int
-	for i := range n {
-		if received, _ := row(i); dayOf(received) == day {
-			of = append(of, i)
+// probe picks rows of a day, evenly. rows tells when each row of the batch was received, in microseconds, and its key in SQL.
+func probe(day uint32, rows iter.Seq2[int64, func() string]) probes {
+	n := 0
+	for received := range rows {
+		if dayOf(received) == day {
+			n++
 		}
 	}
 	var p probes
-	step := max(1, (len(of)+maxProbes-1)/maxProbes)
-	for i := 0; i < len(of); i += step {
-		received, key := row(of[i])
-		if len(p.rows) == 0 {
-			p.from, p.to = received, received
+	i, step := 0, max(1, (n+maxProbes-1)/maxProbes)
+	for received, key := range rows {
+		if dayOf(received) != day {
+			continue
 		}
-		p.from, p.to = min(p.from, received), max(p.to, received)
-		p.rows = append(p.rows, key())
+		if i%step == 0 {
+			if len(p.rows) == 0 {
+				p.from, p.to = received, received
+			}
+			p.from, p.to = min(p.from, received), max(p.to, received)
+			p.rows = append(p.rows, key())
+		}
+		i++
 	}
 	return p
 }
@@ -60,12 +65,13 @@ func (w *writer) absent(ctx context.Context, table, key string, p probes) (bool,
 }
 
 // An event is known by partner, id and received_at: the spool takes an id once.
-func (w *writer) eventsAbsent(ctx context.Context, b *leadline.Batch, day uint32) (bool, error) {
-	return w.absent(ctx, "events", "(partner, id, toUnixTimestamp64Micro(received_at))", probe(len(b.Events), day, func(i int) (int64, func() string) {
-		e := &b.Events[i]
-		received := latency.Micros(e.ReceivedAt)
-		return received, func() string {
-			return fmt.Sprintf("(%s, %s, %d)", literal(e.Partner), literal(e.ID), received)
+func (w *writer) eventsAbsent(ctx context.Context, b *block, day uint32) (bool, error) {
+	return w.absent(ctx, "events", "(partner, id, toUnixTimestamp64Micro(received_at))", probe(day, func(yield func(int64, func() string) bool) {
+		for e := range b.events.whole() {
+			received := e.ReceivedAt.UnixMicro()
+			if !yield(received, func() string { return fmt.Sprintf("(%s, %s, %d)", literal(e.Partner), literal(e.ID), received) }) {
+				return
+			}
 		}
 	}))
 }
@@ -73,14 +79,18 @@ func (w *writer) eventsAbsent(ctx context.Context, b *leadline.Batch, day uint32
 // A rejected item may have no id. With the microsecond in which its request began and its very bytes it is known all the
 // same: to be taken for it, another had to be sent by the same partner, bytes and verdict alike, begin in the same
 // microsecond, and go to another segment.
-func (w *writer) rejectedAbsent(ctx context.Context, b *leadline.Batch, day uint32) (bool, error) {
+func (w *writer) rejectedAbsent(ctx context.Context, b *block, day uint32) (bool, error) {
 	const key = "(partner, id, code, toUnixTimestamp64Micro(received_at), lower(hex(SHA256(payload))))"
-	return w.absent(ctx, "rejected", key, probe(len(b.Rejected), day, func(i int) (int64, func() string) {
-		r := &b.Rejected[i]
-		received := latency.Micros(r.ReceivedAt)
-		return received, func() string {
-			sum := sha256.Sum256(r.Payload)
-			return fmt.Sprintf("(%s, %s, %s, %d, '%s')", literal(r.Partner), literal(r.ID), literal(r.Code), received, hex.EncodeToString(sum[:]))
+	return w.absent(ctx, "rejected", key, probe(day, func(yield func(int64, func() string) bool) {
+		for i := range b.rejected {
+			r := &b.rejected[i]
+			received := latency.Micros(r.ReceivedAt)
+			if !yield(received, func() string {
+				sum := sha256.Sum256(r.Payload)
+				return fmt.Sprintf("(%s, %s, %s, %d, '%s')", literal(r.Partner), literal(r.ID), literal(r.Code), received, hex.EncodeToString(sum[:]))
+			}) {
+				return
+			}
 		}
 	}))
 }

@@ -3,22 +3,21 @@ package store
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/ClickHouse/ch-go"
 	"github.com/ClickHouse/ch-go/proto"
-
-	"leadline/latency"
 )
 
 // share is what a batch has for one table. Its days, in UTC since 1970, are the partitions that it goes to.
 type share struct {
 	table  string
-	input  proto.Input
+	rows   proto.Input
 	days   func() []uint32
-	fill   func(take func(day uint32) bool) // puts the rows of some days into input
+	only   func(take func(day uint32) bool) proto.Input // the rows of some days
 	absent func(ctx context.Context, day uint32) (bool, error)
 }
 
@@ -45,7 +44,7 @@ const (
 //   - Which days go together does not matter: ClickHouse keeps tokens by partition.
 func (w *writer) put(ctx context.Context, d *DB, token string, s *share) error {
 	token += "/" + s.table
-	known, err := w.insert(ctx, s.table, token, s.input)
+	known, err := w.insert(ctx, s.table, token, s.rows)
 	if err != nil || !known || d.opt.Cluster != "" {
 		return err
 	}
@@ -64,9 +63,8 @@ func (w *writer) put(ctx context.Context, d *DB, token string, s *share) error {
 			return fmt.Errorf("table %s: ClickHouse knows token %s and %d made from it, but the rows of %d days are absent: see to the disk of its tables",
 				s.table, token, maxTokens-1, len(days))
 		}
-		s.fill(func(day uint32) bool { return slices.Contains(days, day) })
-		known, err = w.insert(ctx, s.table, fmt.Sprint(token, "/", n), s.input)
-		s.fill(all)
+		some := s.only(func(day uint32) bool { return slices.Contains(days, day) })
+		known, err = w.insert(ctx, s.table, fmt.Sprint(token, "/", n), some)
 		if err != nil {
 			return err
 		}
@@ -78,11 +76,11 @@ func (w *writer) put(ctx context.Context, d *DB, token string, s *share) error {
 	}
 }
 
-// daysOf lists the days on which the n rows of a batch were received.
-func daysOf(n int, received func(i int) time.Time) []uint32 {
+// daysOf lists the days of times in microseconds.
+func daysOf(times iter.Seq[int64]) []uint32 {
 	var days []uint32
-	for i := range n {
-		if day := dayOf(latency.Micros(received(i))); !slices.Contains(days, day) {
+	for t := range times {
+		if day := dayOf(t); !slices.Contains(days, day) {
 			days = append(days, day)
 		}
 	}

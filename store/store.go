@@ -71,7 +71,7 @@ func Open(ctx context.Context, opt Options) (*DB, error) {
 	db := &DB{opt: opt, read: read, writers: make(chan *writer, writers)}
 	db.life, db.end = context.WithCancel(context.WithoutCancel(ctx))
 	for range writers {
-		db.writers <- newWriter(opt.Host)
+		db.writers <- newWriter()
 	}
 	return db, nil
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/ClickHouse/ch-go/proto"
 
-	"leadline"
 	"leadline/latency"
 )
 
@@ -54,7 +53,7 @@ type cell struct{ partner, campaign string }
 // partner and campaign of its; or an erasure that was killed between its note and its deletion.
 //
 // Cost: reads partner and campaign of the day's events: 0.1 s of CPU for 10 million.
-func (w *writer) rollupAbsent(ctx context.Context, d *DB, table string, b *leadline.Batch, day uint32) (bool, error) {
+func (w *writer) rollupAbsent(ctx context.Context, d *DB, table string, b *block, day uint32) (bool, error) {
 	running, before := d.uneven.now()
 	lacks, erased, err := w.lacks(ctx, table, day)
 	if err != nil {
@@ -64,8 +63,8 @@ func (w *writer) rollupAbsent(ctx context.Context, d *DB, table string, b *leadl
 		return false, errUneven
 	}
 	has, ofPartner := map[cell]int64{}, map[string]int64{}
-	for i := range b.Events {
-		if e := &b.Events[i]; dayOf(latency.Micros(e.ReceivedAt)) == day {
+	for e := range b.events.ways() {
+		if dayOf(e.ReceivedAt.UnixMicro()) == day {
 			has[cell{e.Partner, e.Campaign}]++
 			ofPartner[e.Partner]++
 		}

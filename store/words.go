@@ -2,14 +2,16 @@ package store
 
 import (
 	"encoding/binary"
+	"unsafe"
 
 	"github.com/ClickHouse/ch-go/proto"
 )
 
-// words is a LowCardinality(String) column: a dictionary of one batch and a key a row. It keeps no string beyond
-// Reset, so a batch may use memory that its owner takes back after Write.
+// words is a LowCardinality(String) column: a dictionary of one batch and a key a row. It keeps no string that it was given:
+// its own lie in index until Reset.
 type words struct {
 	codes  map[string]uint32
+	list   []string // by code
 	index  proto.ColStr
 	keys   []uint32
 	wire   proto.ColLowCardinalityRaw
@@ -26,10 +28,14 @@ type recent struct {
 func (c *words) add(s string) {
 	r := &c.recent[slot(s)]
 	if r.next == 0 || r.word != s {
-		*r = recent{s, c.code(s) + 1}
+		code := c.code(s)
+		*r = recent{c.list[code], code + 1}
 	}
 	c.keys = append(c.keys, r.next-1)
 }
+
+// row reads a word back.
+func (c *words) row(i int) string { return c.list[c.keys[i]] }
 
 // slot spreads words by their ends, in which names that belong together differ.
 func slot(s string) uint8 {
@@ -49,9 +55,12 @@ func (c *words) code(s string) uint32 {
 		if c.codes == nil {
 			c.codes = map[string]uint32{}
 		}
-		code = uint32(len(c.codes))
-		c.codes[s] = code
+		code = uint32(len(c.list))
 		c.index.Append(s)
+		at := c.index.Pos[code]
+		s = unsafe.String(unsafe.SliceData(c.index.Buf[at.Start:at.End]), at.End-at.Start)
+		c.codes[s] = code
+		c.list = append(c.list, s)
 	}
 	return code
 }
@@ -98,6 +107,8 @@ func (c *words) WriteColumn(w *proto.Writer) { c.wire.WriteColumn(w) }
 // Reset empties the column and its dictionary and keeps their memory.
 func (c *words) Reset() {
 	clear(c.codes)
+	clear(c.list)
+	c.list = c.list[:0]
 	c.index.Reset()
 	c.keys = c.keys[:0]
 	clear(c.recent[:])

@@ -13,34 +13,11 @@ import (
 	"github.com/ClickHouse/ch-go"
 	"github.com/ClickHouse/ch-go/proto"
 
-	"leadline"
+	"leadline/latency"
 )
 
 // writeTimeout bounds one Write: dialing, sending and ClickHouse's answer for each table.
 const writeTimeout = 2 * time.Minute
-
-// Write stores a batch: its events in events, what their stages took in latency_1m and latency_1h, its rejected items in
-// rejected, each as one block under a token of its own. When it returns nil ClickHouse has all of it.
-//
-// After an error the batch may be stored, in part or not at all: call Write again with the same token and the same
-// records until it returns nil, and there is one copy of each, also when the records' timings, countries and outcomes
-// have changed in between. (The first copy stays: a rollup may then count an event under the minute of one try while
-// its row has the stored_at of another, but never twice.) ClickHouse remembers the last 10,000 tokens of a table.
-// Permanent tells the errors for which calling again is no use. Write keeps nothing of the batch.
-//
-// Tables that are not replicated want one Leadline, which begins a batch when the one before is stored (put, rollupAbsent).
-// The ClickHouse user needs the right SELECT ON system.processes.
-func (d *DB) Write(ctx context.Context, b *leadline.Batch) error {
-	if b.Token == "" {
-		panic("BUG: a batch without a token would be stored again by a retry")
-	}
-	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
-	defer cancel()
-	if err := d.with(ctx, func(ctx context.Context, w *writer) error { return w.write(ctx, d, b) }); err != nil {
-		return fmt.Errorf("write %d events and %d rejected to ClickHouse: %w", len(b.Events), len(b.Rejected), err)
-	}
-	return nil
-}
 
 // with lends a connected writer. Its error says so where ctx or the DB has ended.
 func (d *DB) with(ctx context.Context, do func(context.Context, *writer) error) error {
@@ -79,60 +56,60 @@ func (d *DB) ended(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// writer is one connection with the columns that it sends; both last from batch to batch.
+// writer is one connection with the columns that no block has; both last from batch to batch.
 type writer struct {
 	conn     *ch.Client // nil before the first batch and after an error
 	dialed   time.Time
-	events   *events
 	rollup   *rollup
 	rejected *rejected
 }
 
-func newWriter(host string) *writer {
-	return &writer{events: newEvents(host), rollup: newRollup(), rejected: newRejected()}
-}
+func newWriter() *writer { return &writer{rollup: newRollup(), rejected: newRejected()} }
 
-func (w *writer) write(ctx context.Context, d *DB, b *leadline.Batch) error {
-	if len(b.Events) > 0 {
+func (w *writer) write(ctx context.Context, d *DB, b *block) error {
+	if b.events.rows() > 0 {
 		if err := w.writeEvents(ctx, d, b); err != nil {
 			return err
 		}
 	}
-	if len(b.Rejected) > 0 {
+	if len(b.rejected) > 0 {
 		return w.writeRejected(ctx, d, b)
 	}
 	return nil
 }
 
 // writeEvents inserts the events before what they add up to: a rollup never knows an event that no table has.
-func (w *writer) writeEvents(ctx context.Context, d *DB, b *leadline.Batch) error {
-	defer w.events.input.Reset()
-	defer w.rollup.reset()
+func (w *writer) writeEvents(ctx context.Context, d *DB, b *block) error {
 	defer d.uneven.begin()()
-	for i := range b.Events {
-		giveWay(i)
-		w.events.add(&b.Events[i])
-		w.rollup.add(&b.Events[i])
-	}
-	days := func() []uint32 {
-		return daysOf(len(b.Events), func(i int) time.Time { return b.Events[i].ReceivedAt })
-	}
-	err := w.put(ctx, d, b.Token, &share{
-		table: "events", input: w.events.input, days: days,
-		fill:   func(take func(uint32) bool) { w.events.fill(b.Events, take) },
+	days := func() []uint32 { return daysOf(slices.Values(b.events.receivedAt.ColInt64)) }
+	err := w.put(ctx, d, b.token, &share{
+		table: "events", rows: b.events.input, days: days,
+		only: func(take func(uint32) bool) proto.Input {
+			some := newEvents(d.opt.Host)
+			some.pick(b.events, take)
+			return some.input
+		},
 		absent: func(ctx context.Context, day uint32) (bool, error) { return w.eventsAbsent(ctx, b, day) },
 	})
 	if err != nil {
 		return err
 	}
-	w.rollup.fill()
+	defer w.rollup.reset()
+	w.rollup.count(b.events, all)
 	for _, r := range []struct {
 		table string
-		input proto.Input
-	}{{"latency_1m", w.rollup.byMin}, {"latency_1h", w.rollup.byHour}} {
-		err := w.put(ctx, d, b.Token, &share{
-			table: r.table, input: r.input, days: days,
-			fill:   func(take func(uint32) bool) { w.rollup.refill(b.Events, take) },
+		rows  func(*rollup) proto.Input
+	}{
+		{"latency_1m", func(r *rollup) proto.Input { return r.byMin }},
+		{"latency_1h", func(r *rollup) proto.Input { return r.byHour }},
+	} {
+		err := w.put(ctx, d, b.token, &share{
+			table: r.table, rows: r.rows(w.rollup), days: days,
+			only: func(take func(uint32) bool) proto.Input {
+				some := newRollup()
+				some.count(b.events, take)
+				return r.rows(some)
+			},
 			absent: func(ctx context.Context, day uint32) (bool, error) { return w.rollupAbsent(ctx, d, r.table, b, day) },
 		})
 		if err != nil {
@@ -142,15 +119,25 @@ func (w *writer) writeEvents(ctx context.Context, d *DB, b *leadline.Batch) erro
 	return nil
 }
 
-func (w *writer) writeRejected(ctx context.Context, d *DB, b *leadline.Batch) error {
+func (w *writer) writeRejected(ctx context.Context, d *DB, b *block) error {
 	defer w.rejected.input.Reset()
-	w.rejected.fill(b.Rejected, all)
-	return w.put(ctx, d, b.Token, &share{
-		table: "rejected", input: w.rejected.input,
-		days: func() []uint32 {
-			return daysOf(len(b.Rejected), func(i int) time.Time { return b.Rejected[i].ReceivedAt })
+	w.rejected.fill(b.rejected, all)
+	return w.put(ctx, d, b.token, &share{
+		table: "rejected", rows: w.rejected.input,
+		only: func(take func(uint32) bool) proto.Input {
+			some := newRejected()
+			some.fill(b.rejected, take)
+			return some.input
 		},
-		fill:   func(take func(uint32) bool) { w.rejected.fill(b.Rejected, take) },
+		days: func() []uint32 {
+			return daysOf(func(yield func(int64) bool) {
+				for i := range b.rejected {
+					if !yield(latency.Micros(b.rejected[i].ReceivedAt)) {
+						return
+					}
+				}
+			})
+		},
 		absent: func(ctx context.Context, day uint32) (bool, error) { return w.rejectedAbsent(ctx, b, day) },
 	})
 }
