@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/fstest"
@@ -85,11 +86,39 @@ type memory struct {
 	fail     func(b *leadline.Batch) error // nil: never
 }
 
-func (m *memory) Write(_ context.Context, b *leadline.Batch) error {
+func (m *memory) Block() leadline.Block { return &memoryBlock{memory: m} }
+
+// memoryBlock keeps copies: the strings and slices that it is given point into the segment.
+type memoryBlock struct {
+	memory *memory
+	leadline.Batch
+}
+
+func (b *memoryBlock) Begin(token string) { b.Batch = leadline.Batch{Token: token} }
+
+func (b *memoryBlock) Add(events []leadline.Event) {
+	for _, e := range events {
+		e.ID, e.LeadKey, e.Payload = strings.Clone(e.ID), strings.Clone(e.LeadKey), slices.Clone(e.Payload)
+		e.Warnings, e.Segments = slices.Clone(e.Warnings), slices.Clone(e.Segments)
+		b.Events = append(b.Events, e)
+	}
+}
+
+func (b *memoryBlock) Reject(item leadline.Rejected) { b.Rejected = append(b.Rejected, item) }
+
+func (b *memoryBlock) Leave(after func(i int) time.Duration) {
+	for i := range b.Events {
+		e := &b.Events[i]
+		e.Segments[len(e.Segments)-1].Wait += max(0, after(i).Truncate(time.Microsecond)-e.Elapsed())
+	}
+}
+
+func (b *memoryBlock) Write(context.Context) error {
+	m := b.memory
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.fail != nil {
-		if err := m.fail(b); err != nil {
+		if err := m.fail(&b.Batch); err != nil {
 			return err
 		}
 	}
@@ -100,22 +129,8 @@ func (m *memory) Write(_ context.Context, b *leadline.Batch) error {
 		m.tokens = map[string]bool{}
 	}
 	m.tokens[b.Token] = true
-	for i := range b.Events {
-		e := b.Events[i] // its strings and slices point into the segment
-		e.ID, e.LeadKey, e.Payload = string([]byte(e.ID)), string([]byte(e.LeadKey)), slices.Clone(e.Payload)
-		e.Warnings, e.Segments = slices.Clone(e.Warnings), slices.Clone(e.Segments)
-		m.events = append(m.events, e)
-	}
-	for _, x := range b.Rejected {
-		x.ID, x.Type, x.Schema = string([]byte(x.ID)), string([]byte(x.Type)), string([]byte(x.Schema))
-		x.LeadKey = string([]byte(x.LeadKey))
-		x.Payload, x.Violations = slices.Clone(x.Payload), slices.Clone(x.Violations)
-		for i, v := range x.Violations {
-			x.Violations[i].Pointer, x.Violations[i].Got = string([]byte(v.Pointer)), string([]byte(v.Got))
-			x.Violations[i].Expected, x.Violations[i].Nearest = string([]byte(v.Expected)), string([]byte(v.Nearest))
-		}
-		m.rejected = append(m.rejected, x)
-	}
+	m.events = append(m.events, b.Events...)
+	m.rejected = append(m.rejected, b.Rejected...)
 	return nil
 }
 

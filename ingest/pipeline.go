@@ -16,14 +16,17 @@ import (
 	"leadline/schema"
 )
 
-// Writer stores batches: package store. A batch that is written again with the same token is stored once.
+// Writer makes the blocks that batches are written in: package store.
 type Writer interface {
-	Write(ctx context.Context, b *leadline.Batch) error
+	Block() leadline.Block
 }
 
-// GeoIP finds the countries of a batch of addresses and writes the answer for addrs[i] into results[i]: package enrich.
+// GeoIP finds the countries of addresses: package enrich.
 type GeoIP interface {
+	// Countries writes the answer for addrs[i] into results[i].
 	Countries(ctx context.Context, addrs []netip.Addr, results []enrich.Result)
+	// Waits tells whether answers have to be waited for, so that it is better to ask for many at once.
+	Waits() bool
 }
 
 // Options are what a pipeline is made of.
@@ -130,11 +133,11 @@ func (p *Pipeline) Stats() Stats {
 // refuses for good (Options.Permanent) would hold up all others: it is put aside, with its segment kept on disk, and
 // tried again ever more rarely, up to maxAside of them; one more and the pipeline waits for it as for an outage.
 func (p *Pipeline) Run(ctx context.Context) error {
-	ready := make(chan *batch) // unbuffered: the writer's batch and the prepared one
-	done := make(chan *batch)  // stored, with a segment to give back
+	ready := make(chan *batch)        // unbuffered: the writer's batch and the prepared one
+	done := make(chan *spool.Segment) // stored, to be given back
 	free := make(chan *batch, 2)
-	free <- &batch{records: newRecords()}
-	free <- &batch{records: newRecords()}
+	free <- p.newBatch()
+	free <- p.newBatch()
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -144,7 +147,7 @@ func (p *Pipeline) Run(ctx context.Context) error {
 		p.stepBack()
 		p.write(ctx, ready, done, free)
 	})
-	all.Go(func() { p.recycle(ctx, done, free) })
+	all.Go(func() { p.recycle(ctx, done) })
 	all.Go(func() {
 		defer cancel()
 		p.stepBack()
@@ -153,6 +156,8 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	all.Wait()
 	return failed
 }
+
+func (p *Pipeline) newBatch() *batch { return &batch{Block: p.opts.Writer.Block()} }
 
 func (p *Pipeline) stepBack() {
 	if err := inBackground(); err != nil {

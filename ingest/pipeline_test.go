@@ -149,6 +149,8 @@ func (g geo) Countries(ctx context.Context, addrs []netip.Addr, results []enrich
 	pause(ctx, g.slowest)
 }
 
+func (g geo) Waits() bool { return g.slowest > 0 }
+
 func TestSlowGeoIPMarksEventsAndTheyGoOn(t *testing.T) {
 	t.Parallel()
 	const slowest, slot = 60 * time.Millisecond, 25 * time.Millisecond
@@ -394,15 +396,13 @@ func TestRefusedBatchIsReplacedOnce(t *testing.T) {
 		if _, err := submit(p, good); err != nil {
 			t.Fatal(err)
 		}
-		b := &batch{records: newRecords()}
-		g, err := p.nextSegment(t.Context())
-		if err != nil {
+		b := p.newBatch()
+		if err := p.next(t.Context(), newStretch(), b); err != nil {
 			t.Fatal(err)
 		}
-		p.load(b, g)
 
 		ctx, cancel := context.WithCancel(t.Context())
-		ready, done, free := make(chan *batch), make(chan *batch, 1), make(chan *batch, 1)
+		ready, done, free := make(chan *batch), make(chan *spool.Segment, 1), make(chan *batch, 1)
 		go p.write(ctx, ready, done, free)
 		ready <- b
 		if <-free == b {

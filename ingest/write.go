@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"leadline"
+	"leadline/ingest/spool"
 )
 
 const (
@@ -14,7 +14,7 @@ const (
 	maxBackoff   = 5 * time.Second
 	writeTimeout = time.Minute // of one try; the next one says the same with the same token
 
-	maxAside       = 4 // each holds a segment in memory
+	maxAside       = 4 // each holds a batch in memory
 	firstAside     = 30 * time.Second
 	maxAsideWait   = 10 * time.Minute
 	complainsEvery = 10 // tries between two lines in the log
@@ -28,7 +28,7 @@ type refused struct {
 }
 
 // write writes the batches that are ready, one after the other, until ctx ends. It closes done.
-func (p *Pipeline) write(ctx context.Context, ready <-chan *batch, done chan<- *batch, free chan<- *batch) {
+func (p *Pipeline) write(ctx context.Context, ready <-chan *batch, done chan<- *spool.Segment, free chan<- *batch) {
 	defer close(done)
 	var aside []refused
 	for {
@@ -42,10 +42,12 @@ func (p *Pipeline) write(ctx context.Context, ready <-chan *batch, done chan<- *
 		case b := <-ready:
 			switch p.writeUntilDone(ctx, b, len(aside) < maxAside) {
 			case wrote:
-				done <- b
+				g := b.segment
+				free <- b
+				done <- g
 			case gaveUp:
 				aside = putAside(aside, refused{b, time.Now().Add(firstAside), firstAside})
-				free <- &batch{records: newRecords()}
+				free <- p.newBatch()
 			case ended:
 				return
 			}
@@ -54,7 +56,7 @@ func (p *Pipeline) write(ctx context.Context, ready <-chan *batch, done chan<- *
 			aside = aside[1:]
 			switch p.writeUntilDone(ctx, r.b, true) {
 			case wrote: // its memory goes; another has taken its place
-				p.letGo(ctx, r.b)
+				p.letGo(ctx, r.b.segment)
 			case gaveUp:
 				r.wait = min(2*r.wait, maxAsideWait)
 				r.due = time.Now().Add(r.wait)
@@ -93,8 +95,8 @@ func (p *Pipeline) writeUntilDone(ctx context.Context, b *batch, mayGiveUp bool)
 		switch {
 		case err == nil:
 			p.arrived()
-			p.stored.Add(int64(len(b.Events)))
-			p.admission.stored(b.lane, b.segment.Len(), began)
+			p.stored.Add(int64(len(b.received)))
+			p.admission.stored(b.segment.Lane(), b.segment.Len(), began)
 			p.waits.stored(b.requests)
 			return wrote
 		case ctx.Err() != nil:
@@ -105,11 +107,11 @@ func (p *Pipeline) writeUntilDone(ctx context.Context, b *batch, mayGiveUp bool)
 		permanent := p.opts.Permanent(err)
 		if permanent && mayGiveUp {
 			p.log.Error("ClickHouse refuses a batch: its segment stays on disk and is tried again later; see to the table or the server",
-				"token", b.Token, "events", len(b.Events), "rejected", len(b.Rejected), "error", err)
+				"token", b.segment.Token, "events", len(b.received), "rejected", b.rejected, "error", err)
 			return gaveUp
 		}
 		if try%complainsEvery == 1 {
-			p.log.Warn("write failed, trying again", "token", b.Token, "events", len(b.Events), "try", try, "permanent", permanent, "error", err)
+			p.log.Warn("write failed, trying again", "token", b.segment.Token, "events", len(b.received), "try", try, "permanent", permanent, "error", err)
 		}
 		if !pause(ctx, backoff/2+rand.N(backoff/2)) { //nolint:gosec // spreads retries, no secret
 			return ended
@@ -121,39 +123,31 @@ func (p *Pipeline) writeUntilDone(ctx context.Context, b *batch, mayGiveUp bool)
 func (p *Pipeline) try(ctx context.Context, b *batch) error {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	return p.opts.Writer.Write(ctx, &b.Batch)
+	return b.Write(ctx)
 }
 
-// handOver ends the way of every event: the moment at which its row is handed to the writer is its stored_at. What a
-// failed try had noted is taken back, so a retry counts as waiting.
+// handOver ends the way of every event: the moment at which its row is handed to the writer is its stored_at. A retry
+// counts as waiting.
 func (p *Pipeline) handOver(b *batch) {
-	begin := p.clock.now()
-	for i := range b.Events {
-		giveWay(i)
-		e := &b.Events[i]
-		if n := len(e.Segments); e.Segments[n-1].Stage == leadline.StageWrite {
-			e.Segments = e.Segments[:n-1]
-		}
-		spend(e, leadline.StageWrite, begin-b.received[i], begin-b.received[i], leadline.StatusOK)
+	now := p.clock.now()
+	b.Leave(func(i int) time.Duration { return now - b.received[i] })
+}
+
+// recycle lets go of the segments that are stored, while the next batch is being written.
+func (p *Pipeline) recycle(ctx context.Context, done <-chan *spool.Segment) {
+	for g := range done {
+		p.letGo(ctx, g)
 	}
 }
 
-// recycle lets go of the batches that are done, while the next one is being written, and frees them.
-func (p *Pipeline) recycle(ctx context.Context, done <-chan *batch, free chan<- *batch) {
-	for b := range done {
-		p.letGo(ctx, b)
-		free <- b
-	}
-}
-
-// letGo gives the segment of a stored batch back. Until the keys of its records are remembered it must not go.
-func (p *Pipeline) letGo(ctx context.Context, b *batch) {
+// letGo gives a stored segment back. Until the keys of its records are remembered it must not go.
+func (p *Pipeline) letGo(ctx context.Context, g *spool.Segment) {
 	for backoff := firstBackoff; ; backoff = min(2*backoff, maxBackoff) {
-		err := b.segment.Done()
+		err := g.Done()
 		if err == nil {
 			return
 		}
-		p.log.Error("stored batch cannot leave the spool, trying again", "token", b.Token, "error", err)
+		p.log.Error("stored batch cannot leave the spool, trying again", "token", g.Token, "error", err)
 		if !pause(ctx, backoff) {
 			return
 		}

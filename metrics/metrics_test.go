@@ -70,9 +70,30 @@ func (heartbeat) Status() metrics.Heartbeat {
 	return metrics.Heartbeat{Sent: 5, Failed: 1, Blind: 2, Mute: 3, Last: time.Unix(1_700_000_007, 0)}
 }
 
+// writer is a database that says the same to every batch.
 type writer struct{ err error }
 
-func (w writer) Write(context.Context, *leadline.Batch) error { return w.err }
+func (w writer) Block() leadline.Block       { return w }
+func (writer) Begin(string)                  {}
+func (writer) Add([]leadline.Event)          {}
+func (writer) Reject(leadline.Rejected)      {}
+func (writer) Leave(func(int) time.Duration) {}
+func (w writer) Write(context.Context) error { return w.err }
+
+// write stores a batch in two pieces.
+func write(ctx context.Context, w metrics.Writer, batch *leadline.Batch) error {
+	b := w.Block()
+	b.Begin("of before")
+	b.Add([]leadline.Event{{Partner: "forgotten"}})
+	b.Reject(leadline.Rejected{Code: "forgotten"})
+	b.Begin(batch.Token)
+	b.Add(batch.Events[:1])
+	b.Add(batch.Events[1:])
+	for _, r := range batch.Rejected {
+		b.Reject(r)
+	}
+	return b.Write(ctx)
+}
 
 // everything makes every metric have a value at least once.
 func everything(t *testing.T) *metrics.Metrics {
@@ -98,10 +119,10 @@ func everything(t *testing.T) *metrics.Metrics {
 		WaitingNotices: func(context.Context) (float64, error) { return 1, nil },
 		Partners:       func(context.Context) ([]string, error) { return []string{"acme"}, nil },
 	})
-	if err := m.Writer(writer{errors.New("away")}).Write(t.Context(), b); err == nil {
+	if err := write(t.Context(), m.Writer(writer{errors.New("away")}), b); err == nil {
 		t.Error("the error is lost")
 	}
-	if err := m.Writer(writer{}).Write(t.Context(), b); err != nil {
+	if err := write(t.Context(), m.Writer(writer{}), b); err != nil {
 		t.Error(err)
 	}
 	return m
@@ -227,7 +248,7 @@ func TestLabelsAreBounded(t *testing.T) {
 	}
 	check := func(context.Context) (float64, error) { return 0, nil }
 	checkOnce(t, m, metrics.Checks{DuplicateRows: check, MissingRows: check, WaitingNotices: check, Partners: func(context.Context) ([]string, error) { return partners, nil }})
-	if err := m.Writer(writer{}).Write(t.Context(), b); err != nil {
+	if err := write(t.Context(), m.Writer(writer{}), b); err != nil {
 		t.Fatal(err)
 	}
 	got := values(t, m)

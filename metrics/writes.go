@@ -3,6 +3,7 @@ package metrics
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -14,9 +15,9 @@ import (
 // maxPartners is how many partners have a name of their own; the others are counted together.
 const maxPartners = 200
 
-// Writer stores batches.
+// Writer makes the blocks that batches are stored by.
 type Writer interface {
-	Write(ctx context.Context, b *leadline.Batch) error
+	Block() leadline.Block
 }
 
 // writes counts what goes to ClickHouse.
@@ -39,9 +40,6 @@ type lane struct {
 type partner struct {
 	events prometheus.Counter
 	age    prometheus.Gauge
-
-	count  int           // of the batch at hand
-	oldest time.Duration // in it
 }
 
 var (
@@ -74,54 +72,108 @@ type meteredWriter struct {
 	writes *writes
 }
 
-func (w *meteredWriter) Write(ctx context.Context, b *leadline.Batch) error {
+// Block is part of Writer.
+func (w *meteredWriter) Block() leadline.Block {
+	return &meteredBlock{Block: w.next.Block(), writes: w.writes, partners: map[string]*portion{}, codes: map[string]int{}}
+}
+
+// meteredBlock notes what goes into a block, and counts it when it is stored: some 30 ns an event.
+type meteredBlock struct {
+	leadline.Block
+	writes       *writes
+	fair, excess []int64 // when their events came, in microseconds since 1970
+	partners     map[string]*portion
+	codes        map[string]int // of rejected items
+	rejected     int
+}
+
+// portion is what a partner has of a batch.
+type portion struct {
+	events int
+	oldest int64 // as in meteredBlock
+}
+
+// Begin is part of leadline.Block.
+func (b *meteredBlock) Begin(token string) {
+	b.fair, b.excess, b.rejected = b.fair[:0], b.excess[:0], 0
+	clear(b.partners)
+	clear(b.codes)
+	b.Block.Begin(token)
+}
+
+// Add is part of leadline.Block.
+func (b *meteredBlock) Add(events []leadline.Event) {
+	for i := range events {
+		e := &events[i]
+		came := e.ReceivedAt.UnixMicro()
+		if e.Lane == leadline.LaneOverflow {
+			b.excess = append(b.excess, came)
+		} else {
+			b.fair = append(b.fair, came)
+		}
+		p := b.partners[e.Partner]
+		if p == nil {
+			p = &portion{oldest: came}
+			b.partners[strings.Clone(e.Partner)] = p
+		}
+		p.events++
+		p.oldest = min(p.oldest, came)
+	}
+	b.Block.Add(events)
+}
+
+// Reject is part of leadline.Block.
+func (b *meteredBlock) Reject(item leadline.Rejected) {
+	b.rejected++
+	b.codes[strings.Clone(item.Code)]++
+	b.Block.Reject(item)
+}
+
+// Write is part of leadline.Block.
+func (b *meteredBlock) Write(ctx context.Context) error {
 	begin := time.Now()
-	err := w.next.Write(ctx, b)
+	err := b.Block.Write(ctx)
 	end := time.Now()
 	if err != nil {
-		w.writes.took.WithLabelValues("error").Observe(end.Sub(begin).Seconds())
+		b.writes.took.WithLabelValues("error").Observe(end.Sub(begin).Seconds())
 		return err
 	}
-	w.writes.took.WithLabelValues("ok").Observe(end.Sub(begin).Seconds())
-	w.writes.count(b, end)
+	b.writes.took.WithLabelValues("ok").Observe(end.Sub(begin).Seconds())
+	b.writes.count(b, end.UnixMicro())
 	return nil
 }
 
-// count counts a batch that was stored at the given time. It costs some 30 ns an event.
-func (w *writes) count(b *leadline.Batch, at time.Time) {
-	w.rows.WithLabelValues().Observe(float64(len(b.Events) + len(b.Rejected)))
-	for i := range b.Rejected {
-		w.rejected.of(b.Rejected[i].Code).Inc()
+// count counts a batch that was stored at the given time.
+func (w *writes) count(b *meteredBlock, at int64) {
+	w.rows.WithLabelValues().Observe(float64(len(b.fair) + len(b.excess) + b.rejected))
+	for code, n := range b.codes {
+		w.rejected.of(code).Add(float64(n))
 	}
+	age := func(came int64) float64 { return float64(max(0, at-came)) / 1e6 }
+	for _, came := range b.fair {
+		w.fair.age.Observe(age(came))
+	}
+	for _, came := range b.excess {
+		w.excess.age.Observe(age(came))
+	}
+	w.fair.events.Add(float64(len(b.fair)))
+	w.excess.events.Add(float64(len(b.excess)))
+
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	var fair, excess int
-	for i := range b.Events {
-		e := &b.Events[i]
-		age := max(0, at.Sub(e.ReceivedAt))
-		if e.Lane == leadline.LaneOverflow {
-			excess++
-			w.excess.age.Observe(age.Seconds())
-		} else {
-			fair++
-			w.fair.age.Observe(age.Seconds())
-		}
-		p := w.partners[e.Partner]
+	oldest := map[*partner]int64{}
+	for name, part := range b.partners {
+		p := w.partners[name]
 		if p == nil {
 			p = w.partners[other]
 		}
-		p.count++
-		p.oldest = max(p.oldest, age)
-	}
-	w.fair.events.Add(float64(fair))
-	w.excess.events.Add(float64(excess))
-	for _, p := range w.partners {
-		if p.count == 0 {
-			continue
+		p.events.Add(float64(part.events))
+		if came, ok := oldest[p]; !ok || part.oldest < came {
+			oldest[p] = part.oldest
 		}
-		p.events.Add(float64(p.count))
-		p.age.Set(p.oldest.Seconds())
-		p.count, p.oldest = 0, 0
+	}
+	for p, came := range oldest {
+		p.age.Set(age(came))
 	}
 }
 

@@ -20,7 +20,16 @@ type stuck struct {
 	done atomic.Bool
 }
 
-func (s *stuck) Write(ctx context.Context, _ *leadline.Batch) error {
+func (s *stuck) Block() leadline.Block { return stuckBlock{s} }
+
+type stuckBlock struct{ *stuck }
+
+func (stuckBlock) Begin(string)                  {}
+func (stuckBlock) Add([]leadline.Event)          {}
+func (stuckBlock) Reject(leadline.Rejected)      {}
+func (stuckBlock) Leave(func(int) time.Duration) {}
+
+func (s stuckBlock) Write(ctx context.Context) error {
 	free := s.free
 	if s.done.Load() {
 		free = nil

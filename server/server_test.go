@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 // nowhere is the writer of a pipeline that never runs: what is accepted stays in the spool.
 type nowhere struct{}
 
-func (nowhere) Write(context.Context, *leadline.Batch) error { panic("BUG: the pipeline does not run") }
+func (nowhere) Block() leadline.Block { panic("BUG: the pipeline does not run") }
 
 type keys map[string]leadline.APIKey
 

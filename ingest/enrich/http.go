@@ -110,6 +110,9 @@ func (h *HTTP) State() BreakerState {
 	return h.breaker.state
 }
 
+// Waits is true: each answer takes a round trip, and many are under way at once.
+func (h *HTTP) Waits() bool { return true }
+
 // Countries looks up addrs and writes the answer for addrs[i] into results[i]. Each distinct address that is not known
 // is asked for once, up to Concurrency at a time; it returns when all have an answer, a timeout or a refusal by the
 // breaker. When ctx ends, calls on their way are abandoned and the rest is marked as skipped.

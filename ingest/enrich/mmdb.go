@@ -45,6 +45,9 @@ func (m *MMDB) Reload() error {
 	return nil
 }
 
+// Waits is false: answers are in memory.
+func (m *MMDB) Waits() bool { return false }
+
 // Countries looks up addrs and writes the answer for addrs[i] into results[i]. It never waits and ignores ctx; a look-up
 // takes less than reading a clock twice, so none is timed.
 func (m *MMDB) Countries(_ context.Context, addrs []netip.Addr, results []Result) {
