@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 	"unsafe"
@@ -108,6 +109,37 @@ func TestLeave(t *testing.T) {
 		}
 		if !bytes.Equal(wire(t, c), wire(t, want)) {
 			t.Fatalf("%v after %v", c.e2e, after)
+		}
+	})
+}
+
+// Rows of any length come back, and go over the wire one after the other, also out of memory that is used again.
+func TestTextsInPieces(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		c := new(texts)
+		for range 2 {
+			c.Reset()
+			sizes := rapid.SliceOfN(rapid.SampledFrom([]int{0, 1, 127, 128, 300_000, textPiece - 10, textPiece, 3 * textPiece}), 0, 8).Draw(t, "sizes")
+			var want, sent proto.Buffer
+			for i, n := range sizes {
+				row := strings.Repeat(string(rune('a'+i)), n)
+				if want.PutString(row); i%2 == 0 {
+					c.add(row)
+				} else {
+					c.addBytes([]byte(row))
+				}
+			}
+			if c.EncodeColumn(&sent); !bytes.Equal(sent.Buf, want.Buf) || c.Rows() != len(sizes) {
+				t.Fatalf("%d rows of %v: %d bytes, want %d", c.Rows(), sizes, len(sent.Buf), len(want.Buf))
+			}
+			var at place
+			for i, n := range sizes {
+				var row []byte
+				if row, at = c.next(at); len(row) != n || n > 0 && row[n-1] != byte('a'+i) {
+					t.Fatalf("row %d of %v has %d bytes", i, sizes, len(row))
+				}
+			}
 		}
 	})
 }

@@ -7,28 +7,64 @@ import (
 )
 
 // texts is a String column that holds its rows as they go over the wire: length, bytes. (ch-go's own keeps positions
-// beside the bytes and copies everything once more to send it.)
+// beside the bytes and copies everything once more to send it.) They lie in pieces, because one that grows is copied again
+// and again and in the end half empty.
 type texts struct {
-	wire []byte
-	rows int
+	pieces [][]byte // those in use, then those of earlier batches
+	last   int      // in use
+	rows   int
 }
 
+const textPiece = 1 << 20
+
 func (c *texts) add(s string) {
-	c.wire = append(binary.AppendUvarint(c.wire, uint64(len(s))), s...)
-	c.rows++
+	p := c.room(len(s))
+	*p = append(binary.AppendUvarint(*p, uint64(len(s))), s...)
 }
 
 func (c *texts) addBytes(b []byte) {
-	c.wire = append(binary.AppendUvarint(c.wire, uint64(len(b))), b...)
-	c.rows++
+	p := c.room(len(b))
+	*p = append(binary.AppendUvarint(*p, uint64(len(b))), b...)
 }
 
-// next reads the row at a place of wire back, and says where the one behind it is.
-func (c *texts) next(at int) (row []byte, behind int) {
-	n, head := binary.Uvarint(c.wire[at:])
-	at += head
-	behind = at + int(n)
-	return c.wire[at:behind:behind], behind
+// room gives the piece for the next row, which has n bytes and lies in no other.
+func (c *texts) room(n int) *[]byte {
+	n += binary.MaxVarintLen64
+	c.rows++
+	if c.last < len(c.pieces) {
+		p := &c.pieces[c.last]
+		if len(*p)+n <= cap(*p) {
+			return p
+		}
+		if len(*p) > 0 {
+			c.last++
+		}
+	}
+	if c.last == len(c.pieces) {
+		c.pieces = append(c.pieces, nil)
+	}
+	p := &c.pieces[c.last]
+	if cap(*p) < n {
+		*p = make([]byte, 0, max(n, textPiece))
+	}
+	return p
+}
+
+// used are the pieces that hold rows.
+func (c *texts) used() [][]byte { return c.pieces[:min(c.last+1, len(c.pieces))] }
+
+// place is where a row begins.
+type place struct{ piece, at int }
+
+// next reads the row at a place back, and says where the one behind it is.
+func (c *texts) next(p place) (row []byte, behind place) {
+	if p.at == len(c.pieces[p.piece]) {
+		p = place{p.piece + 1, 0}
+	}
+	b := c.pieces[p.piece][p.at:]
+	n, head := binary.Uvarint(b)
+	end := head + int(n)
+	return b[head:end:end], place{p.piece, p.at + end}
 }
 
 // Type is part of proto.ColInput.
@@ -38,13 +74,26 @@ func (c *texts) Type() proto.ColumnType { return proto.ColumnTypeString }
 func (c *texts) Rows() int { return c.rows }
 
 // EncodeColumn is part of proto.ColInput; ch-go calls it when it compresses.
-func (c *texts) EncodeColumn(b *proto.Buffer) { b.PutRaw(c.wire) }
+func (c *texts) EncodeColumn(b *proto.Buffer) {
+	for _, p := range c.used() {
+		b.PutRaw(p)
+	}
+}
 
 // WriteColumn is part of proto.ColInput; the column stays as it is until the block is sent.
-func (c *texts) WriteColumn(w *proto.Writer) { w.ChainWrite(c.wire) }
+func (c *texts) WriteColumn(w *proto.Writer) {
+	for _, p := range c.used() {
+		w.ChainWrite(p)
+	}
+}
 
 // Reset empties the column and keeps its memory.
-func (c *texts) Reset() { c.wire, c.rows = c.wire[:0], 0 }
+func (c *texts) Reset() {
+	for i := range c.used() {
+		c.pieces[i] = c.pieces[i][:0]
+	}
+	c.last, c.rows = 0, 0
+}
 
 // list is an Array column: add a row's elements to of, then end the row.
 type list[C elements] struct {

@@ -26,7 +26,7 @@ func (c *events) ways() iter.Seq[*leadline.Event] {
 func (c *events) whole() iter.Seq[*leadline.Event] {
 	return func(yield func(*leadline.Event) bool) {
 		var e leadline.Event
-		var id, lead, prefix, payload int // where the texts of the next row begin
+		var id, lead, prefix, payload place // where the texts of the next row begin
 		var text []byte
 		for i := range c.receivedAt.ColInt64 {
 			giveWay(i)
