@@ -4,8 +4,8 @@
 //	                 ─► decode: one scan of envelope and payload, schema check, raw personal data ends here
 //	                 ─► spool.Append (fsync) ─► Receipt with a verdict for every item              ⇒ 202
 //	── other side of the spool, one batch at a time ──
-//	Run: prepare  spool.Next ─► record ─► enrich.geoip ─► qualify ─┐
-//	     write                        store.Write (retries) ◄──────┘ ─► Segment.Done
+//	Run: prepare  spool.Next ─► record ─► enrich.geoip ─► qualify ─► Block.Add ─┐
+//	     write                                Block.Write (retries) ◄──────────┘ ─► Segment.Done
 //
 // A frozen spool segment is a batch, its token is ClickHouse's deduplication token: a batch that is written again after
 // a crash is the same batch, though its timings differ.

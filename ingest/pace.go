@@ -19,7 +19,7 @@ type pacer struct {
 
 const (
 	paceBacklog = 1.0                    // seconds of work that may wait before anybody is held
-	paceLeast   = 64_000                 // events: two full segments; small batches tell little of what large ones could do
+	paceLeast   = 64_000                 // events: a full segment; small batches tell little of what large ones could do
 	paceTells   = paceLeast / 4          // events whose storing was measured: behind such a backlog the next batch has twice as many
 	maxHold     = 500 * time.Millisecond // longer waits are refused, for they fill memory with bodies
 	longHold    = 2 * time.Second        // of the fair lane, while that is little: a few senders who wait for their answers are not refused

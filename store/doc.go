@@ -1,9 +1,10 @@
 // Package store is Leadline's door to ClickHouse, embedded or a server or a cluster.
 //
-// Write takes one frozen batch from ingest and is safe to call again with the same batch: its token makes the second
-// call a no-op, whatever became of the first. Where ClickHouse says that it knows a token, Write looks for the rows before
-// it believes it, because a table that is not replicated logs a token before it has the rows (put). With the events go the rollups latency_1m and latency_1h, counted in the
-// same pass over the batch and inserted under the same token, so no materialized view can count twice. WriteResources
+// Block gathers one frozen batch from ingest, column by column, and writes it. Writing it again is safe: the batch's token
+// makes the second time a no-op, whatever became of the first. Where ClickHouse says that it knows a token, the rows are
+// looked for before that is believed, because a table that is not replicated logs a token before it has the rows (put).
+// With the events go the rollups latency_1m and latency_1h, counted out of the block and inserted under the same token, so
+// no materialized view can count twice. Write does the same with a batch that is at hand. WriteResources
 // stores what Leadline itself used, Erase deletes what there is of a lead. Select answers the rules' and lineage's
 // questions, read-only and bounded. Migrate brings the schema in package sql up to date.
 //

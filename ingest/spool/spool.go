@@ -30,7 +30,7 @@ var (
 type Options struct {
 	Dir             string
 	SegmentBytes    int64         // a segment is frozen at this size; default 64 MiB
-	MaxRecords      int           // or at so many records; default 32,000
+	MaxRecords      int           // or at so many records; default 64,000
 	OverflowRecords int           // the same in the overflow lane: few, so that the fair lane waits little; default 10,000
 	LateAfter       time.Duration // a segment of that age takes turns with the fresh ones, see Next; default 5 s
 	MaxBytes        int64         // of all records that are not done; default 4 GiB
@@ -41,7 +41,7 @@ type Options struct {
 
 func (o Options) withDefaults() (Options, error) {
 	o.SegmentBytes = cmp.Or(o.SegmentBytes, 64<<20)
-	o.MaxRecords = cmp.Or(o.MaxRecords, 32_000)
+	o.MaxRecords = cmp.Or(o.MaxRecords, 64_000)
 	o.OverflowRecords = cmp.Or(o.OverflowRecords, 10_000)
 	o.LateAfter = cmp.Or(o.LateAfter, 5*time.Second)
 	o.MaxBytes = cmp.Or(o.MaxBytes, 4<<30)
