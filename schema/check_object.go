@@ -21,7 +21,7 @@ func (c *checker) object(n *node) bool {
 			ok = false
 		}
 		child, declared := o.others, false
-		if i := o.known.find(sc.name, sc.nameHash); i >= 0 {
+		if i := o.find(sc); i >= 0 {
 			f := &o.fields[i]
 			seen |= f.bit
 			if f.declared {
@@ -68,7 +68,7 @@ func (c *checker) patterned(o *objectRules, child *node, declared bool) bool {
 	sc := c.sc
 	var matches uint64
 	for i := range o.patterns {
-		if o.patterns[i].pattern.match(sc.name) {
+		if o.patterns[i].pattern.match(sc.Name()) {
 			matches |= 1 << i
 		}
 	}
@@ -102,22 +102,15 @@ func (c *checker) patterned(o *objectRules, child *node, declared bool) bool {
 // fieldName checks the name that was just read, by reading it once more as a value.
 func (c *checker) fieldName(n *node) bool {
 	sc := c.sc
-	after, name, h := sc.mark(), sc.nameAt, sc.nameHash
-	sc.pos = name
+	after := sc.mark()
+	sc.pos = sc.nameAt
 	ok := c.value(n)
+	if sc.ok() && sc.nameLen == inScratch { // checking it has used the buffer that it lies in
+		sc.pos = sc.nameAt
+		sc.Text()
+	}
 	sc.reset(after)
-	sc.nameAt, sc.nameHash = name, h
-	sc.name, _ = c.reread(name)
 	return ok
-}
-
-// reread gives the name at an offset again: checking it has used the buffer that it may lie in.
-func (c *checker) reread(at int) ([]byte, bool) {
-	after := c.sc.mark()
-	c.sc.pos = at
-	name, ok := c.sc.Text()
-	c.sc.reset(after)
-	return name, ok
 }
 
 // branched checks a value and then, once more from its start, the schemas that $ref, allOf and so on lay over it.

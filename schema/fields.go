@@ -11,6 +11,24 @@ type frame struct {
 // Key reads the next field's name and its colon; Name returns it and the field's value is next. It is false after the
 // last field, whose object it closes, and after an error.
 func (s *Scanner) Key() bool {
+	h := s.guess()
+	if h == nil {
+		return s.key()
+	}
+	s.habit = h
+	s.nameAt, s.nameLen, s.nameHash = s.pos+int(h.quote), int(h.nameLen), h.hash
+	s.pos += int(h.size)
+	s.first = false
+	if s.open.filter&(1<<(h.hash>>58)) != 0 || len(s.keys)-s.open.base >= fewFields {
+		return s.unique(h.hash)
+	}
+	s.note(h.hash)
+	return true
+}
+
+// key is Key where the name was not guessed.
+func (s *Scanner) key() bool {
+	from := s.pos
 	c := s.peek()
 	if c == '}' {
 		return s.closeObject()
@@ -30,20 +48,34 @@ func (s *Scanner) Key() bool {
 	if to < 0 {
 		return false
 	}
-	s.nameAt, s.pos = at, to+1
-	if !s.unique(s.meaning(s.data[at+1:to], escaped)) {
+	s.nameAt, s.nameLen, s.pos = at, to-at-1, to+1
+	name := s.data[at+1 : to]
+	if escaped {
+		s.nameLen, name = inScratch, s.meaning(name)
+	}
+	s.nameHash = hash(name)
+	if !s.unique(s.nameHash) {
 		return false
 	}
 	if s.peek() != ':' {
 		return s.fail("expected ':' after a field's name")
 	}
 	s.pos++
+	s.learn(from)
 	s.first = false
 	return true
 }
 
+// inScratch is the length of a name that had escapes.
+const inScratch = -1
+
 // Name is the last Key's, unescaped; it holds until the next string is read.
-func (s *Scanner) Name() []byte { return s.name }
+func (s *Scanner) Name() []byte {
+	if s.nameLen == inScratch {
+		return s.scratch
+	}
+	return s.data[s.nameAt+1 : s.nameAt+1+s.nameLen]
+}
 
 // fewFields is up to where looking for a name among those before is faster than sorting them all at the end. Looking
 // alone would take 30 times as long for an object of 1024 short names.
@@ -51,28 +83,27 @@ const fewFields = 32
 
 // unique notes a name of the innermost object. Names are compared by a seeded 64-bit hash: two names of one object
 // are taken for one by mistake once in 2⁶⁴ pairs.
-func (s *Scanner) unique(name []byte) bool {
-	h := hash(name)
-	s.name, s.nameHash = name, h
-	f := &s.frames[s.depth]
-	n := len(s.keys) - f.base
-	bit := uint64(1) << (h >> 58)
-	if f.filter&bit != 0 && n < fewFields && slices.Contains(s.keys[f.base:], h) {
+func (s *Scanner) unique(h uint64) bool {
+	names := s.keys[s.open.base:]
+	if s.open.filter&(1<<(h>>58)) != 0 && len(names) < fewFields && slices.Contains(names, h) {
 		return s.failAt(s.nameAt, twice)
 	}
-	f.filter |= bit
-	if n == MaxFields {
-		return s.fail("more than 1024 fields in one object")
+	if len(names) == MaxFields {
+		return s.failAt(s.nameAt, "more than 1024 fields in one object")
 	}
-	s.keys = append(s.keys, h)
+	s.note(h)
 	return true
+}
+
+func (s *Scanner) note(h uint64) {
+	s.open.filter |= 1 << (h >> 58)
+	s.keys = append(s.keys, h)
 }
 
 const twice = "a field's name stands twice in one object"
 
 func (s *Scanner) closeObject() bool {
-	base := s.frames[s.depth].base
-	if names := s.keys[base:]; len(names) > fewFields {
+	if names := s.keys[s.open.base:]; len(names) > fewFields {
 		slices.Sort(names)
 		for i, h := range names[1:] {
 			if h == names[i] {
@@ -80,6 +111,8 @@ func (s *Scanner) closeObject() bool {
 			}
 		}
 	}
-	s.keys = s.keys[:base]
-	return s.leave()
+	s.keys = s.keys[:s.open.base]
+	s.leave()
+	s.open = s.frames[s.depth]
+	return false
 }

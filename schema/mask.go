@@ -159,12 +159,12 @@ func (m *Masker) object(lo int) {
 
 // field pushes the schemas that an object has for the field whose name was just read, and reports whether it knows it.
 func (m *Masker) field(o *objectRules) (known bool) {
-	if i := o.known.find(m.sc.name, m.sc.nameHash); i >= 0 && o.fields[i].declared {
+	if i := o.find(&m.sc); i >= 0 && o.fields[i].declared {
 		m.push(o.fields[i].node)
 		known = true
 	}
 	for _, p := range o.patterns {
-		if p.pattern.match(m.sc.name) {
+		if p.pattern.match(m.sc.Name()) {
 			m.push(p.node)
 			known = true
 		}
@@ -179,7 +179,7 @@ func (m *Masker) field(o *objectRules) (known bool) {
 // unknown marks the value of an unknown field, and its name where that looks like an address or a number.
 func (m *Masker) unknown(hi int) {
 	m.set = m.set[:hi]
-	if !Plain(m.sc.name) {
+	if !Plain(m.sc.Name()) {
 		m.Hide(m.sc.nameAt, m.nameEnd())
 	}
 	from := m.sc.Offset()

@@ -77,24 +77,28 @@ type Scanner struct {
 	depth int
 	first bool // nothing of the innermost object or array has been read
 
-	name     []byte // the last Key's
+	nameAt   int // the last Key's quote
+	nameLen  int // without quotes, or inScratch
 	nameHash uint64
-	nameAt   int
+	habit    *habit // the last Key's
 
-	err     SyntaxError // What == "": none
-	keys    []uint64    // hashes of the names in all open objects
-	frames  [MaxDepth + 1]frame
-	scratch []byte   // the last string that had escapes
-	prints  []uint64 // fingerprints of the items so far, where uniqueItems asks
-	notes   notes    // of the last value that was checked
+	open    frame                 // the innermost object
+	err     SyntaxError           // What == "": none
+	keys    []uint64              // hashes of the names in all open objects
+	frames  [MaxDepth + 1]frame   // the objects around it, by depth
+	scratch []byte                // the last string that had escapes
+	prints  []uint64              // fingerprints of the items so far, where uniqueItems asks
+	notes   notes                 // of the last value that was checked
+	habits  *[numHabits + 1]habit // what names were read before; nil: none yet
 }
 
 // Begin starts to read data, which must not change while it and the slices taken from it are used.
 func (s *Scanner) Begin(data []byte) {
 	s.data, s.pos, s.depth, s.first = data, 0, 0, false
-	s.err, s.name = SyntaxError{}, nil
+	s.err, s.nameAt, s.nameLen = SyntaxError{}, -1, 0
 	s.keys, s.prints = s.keys[:0], s.prints[:0]
 	s.notes.by = nil
+	s.recollect()
 }
 
 // Kind tells what the next value is, without reading it.
@@ -111,10 +115,11 @@ func (s *Scanner) Object() bool {
 	if s.peek() != '{' {
 		return s.fail("expected an object")
 	}
+	s.frames[s.depth] = s.open
 	if !s.enter() {
 		return false
 	}
-	s.frames[s.depth] = frame{base: len(s.keys)}
+	s.open = frame{base: len(s.keys)}
 	return true
 }
 
@@ -275,8 +280,8 @@ func (s *Scanner) fail(what string) bool {
 
 // peek is the next byte that is not white space, 0 at the end.
 func (s *Scanner) peek() byte {
-	if s.pos < len(s.data) && s.data[s.pos] > ' ' {
-		return s.data[s.pos]
+	if i := uint(s.pos); i < uint(len(s.data)) && s.data[i] > ' ' {
+		return s.data[i]
 	}
 	return s.space()
 }
@@ -297,11 +302,15 @@ func (s *Scanner) space() byte {
 type mark struct {
 	pos, depth, keys, prints int
 	first                    bool
+	open                     frame
+	habit                    *habit
 }
 
-func (s *Scanner) mark() mark { return mark{s.pos, s.depth, len(s.keys), len(s.prints), s.first} }
+func (s *Scanner) mark() mark {
+	return mark{s.pos, s.depth, len(s.keys), len(s.prints), s.first, s.open, s.habit}
+}
 
 func (s *Scanner) reset(m mark) {
-	s.pos, s.depth, s.first = m.pos, m.depth, m.first
+	s.pos, s.depth, s.first, s.open, s.habit = m.pos, m.depth, m.first, m.open, m.habit
 	s.keys, s.prints = s.keys[:m.keys], s.prints[:m.prints]
 }

@@ -19,14 +19,14 @@ func (s *Scanner) Text() ([]byte, bool) {
 		return nil, false
 	}
 	s.pos = to + 1
-	return s.meaning(s.data[from:to], escaped), true
+	if escaped {
+		return s.meaning(s.data[from:to]), true
+	}
+	return s.data[from:to], true
 }
 
-// meaning is what the inside of a string says.
-func (s *Scanner) meaning(raw []byte, escaped bool) []byte {
-	if !escaped {
-		return raw
-	}
+// meaning is what the inside of a string with escapes says.
+func (s *Scanner) meaning(raw []byte) []byte {
 	s.scratch = unescape(s.scratch[:0], raw)
 	return s.scratch
 }
@@ -36,25 +36,30 @@ const (
 	highs = 0x8080808080808080
 )
 
-// quoted finds the closing quote of the string whose inside begins at i, -1 where there is none. It looks at eight
-// bytes at once for the ones that need care: a quote, a backslash, a control character, anything not ASCII, which marks
-// itself. Of the others a subtraction marks only true finds and, by a borrow, bytes above one: the lowest is exact.
+// special marks the bytes of a word that need care in a string, with their highest bits: a quote or a control character,
+// which an exclusive or brings side by side, a backslash, anything not ASCII, which marks itself. Of the others a
+// subtraction marks only true finds and, by a borrow, bytes above one: the lowest is exact.
+func special(w uint64) uint64 {
+	return (w | ((w ^ ones*2) - ones*('"'^2+1)) | ((w ^ ones*'\\') - ones)) & highs
+}
+
+// quoted finds the closing quote of the string whose inside begins at i, -1 where there is none.
 func (s *Scanner) quoted(i int) (to int, escaped bool) {
-	d := s.data
-	for {
-		for i+8 <= len(d) {
-			w := binary.LittleEndian.Uint64(d[i:])
-			found := (w | ((w ^ ones*'"') - ones) | ((w ^ ones*'\\') - ones) | (w - ones*' ')) & highs
-			if found != 0 {
-				i += bits.TrailingZeros64(found) >> 3
-				break
+	for d := s.data; i+8 <= len(d); i += 8 {
+		if found := special(binary.LittleEndian.Uint64(d[i:])); found != 0 {
+			if i += bits.TrailingZeros64(found) >> 3; d[i] == '"' {
+				return i, false
 			}
-			i += 8
+			break
 		}
-		if i >= len(d) {
-			s.failAt(i, "expected a closing quote")
-			return -1, false
-		}
+	}
+	return s.quotedCarefully(i)
+}
+
+// quotedCarefully is quoted, but begins with a byte that needs care.
+func (s *Scanner) quotedCarefully(i int) (to int, escaped bool) {
+	d := s.data
+	for i < len(d) {
 		switch c := d[i]; {
 		case c == '"':
 			return i, escaped
@@ -69,7 +74,7 @@ func (s *Scanner) quoted(i int) (to int, escaped bool) {
 		case c < ' ':
 			s.failAt(i, "a control character must be escaped in a string")
 			return -1, false
-		case c < utf8.RuneSelf: // one of the last seven bytes of the text
+		case c < utf8.RuneSelf:
 			i++
 		default:
 			r, n := utf8.DecodeRune(d[i:])
@@ -79,7 +84,16 @@ func (s *Scanner) quoted(i int) (to int, escaped bool) {
 			}
 			i += n
 		}
+		for i+8 <= len(d) {
+			if found := special(binary.LittleEndian.Uint64(d[i:])); found != 0 {
+				i += bits.TrailingZeros64(found) >> 3
+				break
+			}
+			i += 8
+		}
 	}
+	s.failAt(i, "expected a closing quote")
+	return -1, false
 }
 
 // escapeLen is the length of the escape that d begins with, both halves of a surrogate pair together; 0 if it is none.

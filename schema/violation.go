@@ -125,7 +125,7 @@ func (c *checker) unknownField(o *objectRules) bool {
 			known = append(known, o.known.list[i])
 		}
 	}
-	near := nearest(string(c.sc.name), known)
+	near := nearest(string(c.sc.Name()), known)
 	at := c.sc.Offset()
 	if !c.sc.skip() {
 		return false
