@@ -79,13 +79,7 @@ func (c *checker) value(n *node) bool {
 		return c.sc.skip()
 	case n.pii:
 		return c.personal(n)
-	}
-	return c.laid(n)
-}
-
-// laid checks a value and the schemas that lie over it.
-func (c *checker) laid(n *node) bool {
-	if n.more != nil {
+	case n.more != nil:
 		return c.branched(n)
 	}
 	return c.plain(n)
@@ -161,15 +155,18 @@ func (c *checker) number(n *node) bool {
 			ok = c.fail(at, e.rule, e.want)
 		}
 	}
-	if n.num == nil {
+	r := n.num
+	if r == nil {
 		return ok
 	}
-	for i := range n.num.bounds {
-		if b := &n.num.bounds[i]; !b.holds(&v) {
-			ok = c.fail(at, b.rule, b.want)
+	if whole, small := v.whole(); !small || whole < r.low || whole > r.high {
+		for i := range r.bounds {
+			if b := &r.bounds[i]; !b.holds(&v) {
+				ok = c.fail(at, b.rule, b.want)
+			}
 		}
 	}
-	if m := n.num.multiple; m != nil && !m.divides(&v) {
+	if m := r.multiple; m != nil && !m.divides(&v) {
 		ok = c.fail(at, "multipleOf", m.want)
 	}
 	return ok

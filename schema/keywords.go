@@ -3,6 +3,7 @@ package schema
 import (
 	"bytes"
 	"errors"
+	"math"
 	"regexp/syntax"
 	"slices"
 	"strings"
@@ -137,7 +138,7 @@ func (c *compiler) pattern(at *value, source string) *pattern {
 }
 
 func (c *compiler) numbers(n *node, v *value) {
-	r := &numberRules{}
+	r := &numberRules{low: math.MinInt64, high: math.MaxInt64}
 	n.num = r
 	for _, b := range []bound{
 		{rule: "minimum", want: "at least "},
@@ -156,9 +157,27 @@ func (c *compiler) numbers(n *node, v *value) {
 		b.limit = limit.number
 		b.want += string(limit.raw)
 		r.bounds = append(r.bounds, b)
+		r.narrow(&b)
 	}
 	if m := v.get("multipleOf"); m != nil {
 		r.multiple = c.divisor(m)
+	}
+}
+
+// narrow takes the integers out of low to high that a bound may exclude.
+func (r *numberRules) narrow(b *bound) {
+	v, ok := b.limit.Int64()
+	switch {
+	case !ok || b.strict && (v == math.MinInt64 || v == math.MaxInt64):
+		r.low, r.high = math.MaxInt64, math.MinInt64
+	case b.upper && b.strict:
+		r.high = min(r.high, v-1)
+	case b.upper:
+		r.high = min(r.high, v)
+	case b.strict:
+		r.low = max(r.low, v+1)
+	default:
+		r.low = max(r.low, v)
 	}
 }
 

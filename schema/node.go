@@ -44,8 +44,9 @@ type textRules struct {
 }
 
 type numberRules struct {
-	bounds   []bound
-	multiple *divisor
+	bounds    []bound
+	low, high int64 // integers from low to high are within all bounds; others may be
+	multiple  *divisor
 }
 
 // bound is one of the four comparisons.

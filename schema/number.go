@@ -2,6 +2,7 @@ package schema
 
 import (
 	"bytes"
+	"math"
 	"math/bits"
 	"strconv"
 )
@@ -35,7 +36,24 @@ func (s *Scanner) number(n *Number) bool {
 	if neg {
 		i++
 	}
-	from := i
+	from, mant := i, uint64(0)
+	for ; i < len(d) && d[i]-'0' <= 9; i++ {
+		mant = mant*10 + uint64(d[i]-'0')
+	}
+	if size := i - from; size == 0 || size > mantDigits || size > 1 && d[from] == '0' || i < len(d) && (d[i] == '.' || d[i]|0x20 == 'e') {
+		return s.longNumber(n, neg, from)
+	}
+	n.Raw, n.neg, n.plain, n.exact, n.mant, n.exp = d[s.pos:i], neg, true, true, mant, 0
+	s.pos = i
+	return true
+}
+
+// mantDigits is how many digits a mantissa holds, whatever they are.
+const mantDigits = 18
+
+// longNumber is number where it is no integer of a few digits. They begin at from.
+func (s *Scanner) longNumber(n *Number, neg bool, from int) bool {
+	d, i := s.data, from
 	mant, exact := uint64(0), true
 	if i < len(d) && d[i] == '0' {
 		i++
@@ -119,6 +137,15 @@ func (n *Number) Int64() (int64, bool) {
 		return -int64(lo), true
 	}
 	return int64(lo), true
+}
+
+// whole is the value of a number that is written as an integer and is not too large.
+func (n *Number) whole() (v int64, ok bool) {
+	v = int64(n.mant)
+	if n.neg {
+		v = -v
+	}
+	return v, n.plain && n.exact && n.mant <= math.MaxInt64
 }
 
 // Float64 is the nearest float64; ±Inf where there is none.
