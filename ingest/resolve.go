@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"leadline"
@@ -80,7 +81,7 @@ func (d *decoder) resolveSchema() {
 	if s == nil {
 		if latest, ok := d.schemas.Latest(name); ok {
 			it.fail(CodeSchemaUnknown, leadline.Violation{
-				Pointer: d.paper.schema, Rule: "const", Expected: fmt.Sprintf("%s/%d or another version that has a schema", name, latest), Got: e.Schema,
+				Pointer: d.paper.schema, Rule: "const", Expected: fmt.Sprintf("%s/%d or another version that has a schema", name, latest), Got: strings.Clone(e.Schema),
 			})
 		} else if name != "" {
 			it.warn(CodeNoSchema)
