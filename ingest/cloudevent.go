@@ -37,7 +37,7 @@ func (d *decoder) readCloudEvent() {
 		}
 		from := sc.Offset()
 		d.readAttribute(f, &c)
-		it.spans[f] = span{from - base, sc.Offset() - base}
+		it.spans[f] = span{from - base, sc.Passed() - base}
 	}
 	d.requireAttribute(c.hasVersion, "/specversion", `"1.0"`)
 	d.requireAttribute(c.hasID, "/id", "an id, unique within its source")
@@ -145,8 +145,8 @@ func (d *decoder) readDataSchema() {
 	if major := bytes.LastIndexByte(v, '/'); major > 0 {
 		v = v[bytes.LastIndexByte(v[:major], '/')+1:]
 	}
-	if name, major, ok := schemaName(v); ok {
-		d.it.schemaName, d.it.major = d.it.keep(name), major
+	if name, major, ok := d.named.read(v); ok {
+		d.it.schemaName, d.it.major = name, major
 	}
 }
 

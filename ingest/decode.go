@@ -27,6 +27,9 @@ type decoder struct {
 	leads leads
 	safe  []byte
 
+	named   schemaName // that a sender wrote last
+	version version    // that was looked up last
+
 	masker schema.Masker
 	token  func(to, value []byte) []byte // appends what stands for a personal value
 	masked []byte
@@ -34,6 +37,7 @@ type decoder struct {
 	req     Request // a pointer to the caller's would have it allocated
 	paper   *dialect
 	stamp   stamp
+	arrived time.Time     // receipt of the request, in whole milliseconds
 	traceID [16]byte      // of the request, zero: none
 	receive time.Duration // end of the stage receive, counted from the receipt
 	turn    time.Duration // when the present item's turn came
@@ -76,6 +80,7 @@ func newDecoder(schemas *schema.Registry, pepper func(string) []byte, c clock) *
 func (d *decoder) begin(r *Request, request uint64) {
 	d.req, d.paper = *r, dialectOf(r.Format)
 	d.stamp = stamp{process: d.clock.process, received: d.clock.at(r.ReceivedAt), request: request}
+	d.arrived = r.ReceivedAt.Truncate(time.Millisecond)
 	d.traceID, _ = traceID([]byte(r.TraceParent))
 	d.receive = r.Received.Sub(r.ReceivedAt)
 	d.turn = d.receive
@@ -159,7 +164,7 @@ func (d *decoder) read() (raw []byte, ok bool) {
 	if d.sc.Err() != nil {
 		return nil, false
 	}
-	raw = bytes.TrimRight(d.text[from:d.sc.Offset()], " \t\r\n")
+	raw = d.text[from:d.sc.Passed()]
 	if len(raw) > maxEvent {
 		d.it.tooLarge(len(raw))
 	}

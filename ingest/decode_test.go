@@ -346,20 +346,3 @@ func TestNothingPersonalLeaves(t *testing.T) {
 		t.Errorf("event: %s", text)
 	}
 }
-
-// What a receipt quotes stays what it was, whatever the same decoder reads next.
-func TestReceiptOutlivesItsItems(t *testing.T) {
-	t.Parallel()
-	d := newDecoder(schemas(t), func(string) []byte { return []byte("pepper") }, newClock())
-	read := func(body string) []leadline.Item {
-		d.begin(&Request{Partner: "acme", Format: FormatNDJSON, Body: []byte(body), ReceivedAt: received, Received: received}, 1)
-		defer d.end()
-		d.lines()
-		return d.items()
-	}
-	items := read(`{"id":"1","type":"lead.qualified","schema":"lead.qualified/7"}` + "\n" + `{"id":"of_another_item","type":"lead.created"}`)
-	read(`{"id":"of_another_request","type":"lead.created","bot":"somebody"}`)
-	if v := items[0].Violations; len(v) != 1 || v[0].Got != "lead.qualified/7" {
-		t.Errorf("got %+v", v)
-	}
-}

@@ -30,7 +30,7 @@ func (d *decoder) readEnvelope() {
 		}
 		from := sc.Offset()
 		d.readField(f)
-		it.spans[f] = span{from - base, sc.Offset() - base} // with the white space behind it, which does no harm
+		it.spans[f] = span{from - base, sc.Passed() - base}
 	}
 }
 
@@ -101,10 +101,10 @@ func (d *decoder) is(kind schema.Kind, pointer, expected string) bool {
 }
 
 func (d *decoder) readText(pointer string) ([]byte, bool) {
-	if !d.is(schema.KindString, pointer, "a string") {
-		return nil, false
+	if d.sc.Kind() == schema.KindString {
+		return d.sc.Text()
 	}
-	return d.sc.Text()
+	return nil, d.is(schema.KindString, pointer, "a string")
 }
 
 // readWord reads a string that must look a certain way, "" where it does not.
@@ -168,15 +168,35 @@ func (d *decoder) readSchemaName() {
 	if !ok {
 		return
 	}
-	name, major, ok := schemaName(v)
+	name, major, ok := d.named.read(v)
 	if !ok {
 		d.it.invalid("/schema", "pattern", "type/major, such as lead.created/2", v)
 		return
 	}
-	d.it.schemaName, d.it.major = d.it.keep(name), major
+	d.it.schemaName, d.it.major = name, major
 }
 
-func schemaName(v []byte) (name []byte, major int, ok bool) {
+// schemaName is the name of a schema as a sender wrote it, who mostly writes the same one again.
+type schemaName struct {
+	text  []byte
+	name  string // in text
+	major int
+}
+
+// read returns a name that holds until another one is read.
+func (s *schemaName) read(v []byte) (name string, major int, ok bool) {
+	if len(v) == 0 || !bytes.Equal(v, s.text) {
+		n, major, ok := parseSchemaName(v)
+		if !ok {
+			return "", 0, false
+		}
+		s.text = append(s.text[:0], v...)
+		s.name, s.major = view(s.text[:len(n)]), major
+	}
+	return s.name, s.major, true
+}
+
+func parseSchemaName(v []byte) (name []byte, major int, ok bool) {
 	name, version, _ := bytes.Cut(v, []byte("/"))
 	digits, minor, hasMinor := bytes.Cut(version, []byte("."))
 	major, err := strconv.Atoi(view(digits))
@@ -204,13 +224,13 @@ func (d *decoder) readPayload() {
 		return
 	}
 	from := sc.Offset()
-	if s, _ := d.schemaOf(it); s != nil {
+	if s := d.versionOf(it).schema; s != nil {
 		it.checked, it.scan = s, sc
 		s.CheckNext(sc, d.report)
 	} else {
 		sc.Skip()
 	}
 	if sc.Err() == nil {
-		it.event.Payload = bytes.TrimRight(d.text[from:sc.Offset()], " \t\r\n")
+		it.event.Payload = d.text[from:sc.Passed()]
 	}
 }

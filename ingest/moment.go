@@ -15,22 +15,30 @@ func moment(b []byte) (t time.Time, ok bool) {
 	if year < 1971 || year > 2199 || month < 1 || month > 12 || day < 1 || day > days[month-1] || hour > 23 || minute > 59 || second > 59 {
 		return t, false
 	}
-	nanos := 0
+	millis := 0
 	if n > 19 {
 		if b[19] != '.' || n == 20 {
 			return t, false
 		}
-		unit := 100_000_000
+		unit := 100
 		for _, c := range b[20:n] {
 			if !isDigit(c) {
 				return t, false
 			}
-			nanos += int(c-'0') * unit
+			millis += int(c-'0') * unit
 			unit /= 10
 		}
 	}
-	const milli = int(time.Millisecond)
-	return time.Date(year, time.Month(month), day, hour, minute, second, nanos/milli*milli, time.UTC), true
+	seconds := int64(daysSince1970(year, month, day))*86400 + int64(hour*3600+minute*60+second)
+	return time.UnixMilli(seconds*1000 + int64(millis)).UTC(), true
+}
+
+// daysSince1970 counts the days of the Gregorian calendar, with years that begin in March.
+func daysSince1970(year, month, day int) int {
+	if month -= 3; month < 0 {
+		year, month = year-1, month+12
+	}
+	return year*365 + year/4 - year/100 + year/400 + (153*month+2)/5 + day - 719469
 }
 
 // days of each month but the leap day.

@@ -46,37 +46,49 @@ func (d *decoder) finish(raw []byte) {
 
 var emptyPayload = []byte("{}")
 
-// schemaOf is the schema that is known so far, and its major version: the one that is named, else the latest of the
-// type. It is nil where the type has none, or not this one.
-func (d *decoder) schemaOf(it *item) (s *schema.Schema, major int) {
-	name, major := it.schemaName, it.major
+// version is a version of a schema as it was looked up: mostly, the next event has the same one.
+type version struct {
+	name   []byte
+	asked  int // the major version, latest: whichever that is
+	major  int
+	schema *schema.Schema // nil: there is none
+	label  []byte         // name/major; empty where a type has no schema and none was named
+}
+
+const latest = -1
+
+// versionOf is the version that is known so far: the one that is named, else the latest of the type.
+func (d *decoder) versionOf(it *item) *version {
+	name, asked := it.schemaName, it.major
 	if name == "" {
-		if name = it.event.Type; name == "" {
-			return nil, 0
-		}
+		name, asked = it.event.Type, latest
+	}
+	v := &d.version
+	if v.asked != asked || string(v.name) != name {
+		d.lookUp(v, name, asked)
+	}
+	return v
+}
+
+func (d *decoder) lookUp(v *version, name string, asked int) {
+	v.name, v.asked = append(v.name[:0], name...), asked
+	v.major, v.schema, v.label = asked, nil, v.label[:0]
+	if asked == latest {
 		var ok bool
-		if major, ok = d.schemas.Latest(name); !ok {
-			return nil, 0
+		if v.major, ok = d.schemas.Latest(name); !ok {
+			return
 		}
 	}
-	s, _ = d.schemas.Lookup(name, major)
-	return s, major
+	v.schema, _ = d.schemas.Lookup(name, v.major)
+	v.label = strconv.AppendInt(append(append(v.label, name...), '/'), int64(v.major), 10)
 }
 
 // resolveSchema says which schema the payload has and checks it, if that was not done on the way.
 func (d *decoder) resolveSchema() {
 	it, e := &d.it, &d.it.event
-	s, major := d.schemaOf(it)
-	name := it.schemaName
-	if name == "" {
-		name = e.Type
-	}
-	if s != nil || it.schemaName != "" {
-		n := len(it.words)
-		it.words = append(append(it.words, name...), '/')
-		it.words = strconv.AppendInt(it.words, int64(major), 10)
-		e.Schema = view(it.words[n:])
-	}
+	v := d.versionOf(it)
+	s, name := v.schema, view(v.name)
+	e.Schema = view(v.label)
 	it.schema = s
 	if s == nil {
 		if latest, ok := d.schemas.Latest(name); ok {
@@ -106,13 +118,13 @@ func (d *decoder) resolveSchema() {
 // resolveTime moves occurred_at from the sender's clock to ours where sent_at shows how far they are apart.
 func (d *decoder) resolveTime() {
 	it, e := &d.it, &d.it.event
-	e.OccurredAt = e.ReceivedAt.Truncate(time.Millisecond)
+	e.OccurredAt = d.arrived
 	if it.occurred.IsZero() {
 		return
 	}
 	occurred := it.occurred
 	if !e.SentAt.IsZero() {
-		occurred = e.OccurredAt.Add(it.occurred.Sub(e.SentAt))
+		occurred = d.arrived.Add(time.Duration(it.occurred.UnixNano() - e.SentAt.UnixNano())) // of 1971 to 2199
 	}
 	switch age := e.ReceivedAt.Sub(occurred); {
 	case age > maxAge:

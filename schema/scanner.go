@@ -110,6 +110,9 @@ func (s *Scanner) Offset() int {
 	return s.pos
 }
 
+// Passed is the offset behind what was read last.
+func (s *Scanner) Passed() int { return s.pos }
+
 // Object reads the start of an object; Key then leads through its fields.
 func (s *Scanner) Object() bool {
 	if s.peek() != '{' {
