@@ -59,7 +59,7 @@ func TestDecoderForgets(t *testing.T) {
 		return out
 	}
 	used := fresh()
-	for i := range 10_000 {
+	for i := range 5_000 {
 		r := Request{Partner: "acme", ReceivedAt: received, Received: received}
 		body := g.event(false)
 		if i%3 == 0 {
