@@ -75,58 +75,70 @@ var (
 	leadFields = []string{"chat_id", "ip", "locale", "username"}
 )
 
-// isID: 1–100 of A–Z a–z 0–9 . _ : -.
-func isID(b []byte) bool {
-	if len(b) == 0 || len(b) > 100 {
-		return false
+// Classes of bytes, a bit for each.
+const (
+	inID = 1 << iota
+	inType
+	inName
+	inLocale
+)
+
+var classes = func() (t [256]uint8) {
+	for i := range t {
+		c := byte(i)
+		if isLetter(c) || isDigit(c) || c == '.' || c == '_' || c == ':' || c == '-' {
+			t[c] |= inID
+		}
+		if isWordByte(c) {
+			t[c] |= inType
+		}
+		if c >= ' ' && c != 0x7f {
+			t[c] |= inName
+		}
+		if isLetter(c) || isDigit(c) || c == '-' || c == '_' {
+			t[c] |= inLocale
+		}
 	}
+	return t
+}()
+
+// all reports whether all bytes are of a class.
+func all(b []byte, class uint8) bool {
 	for _, c := range b {
-		if !isLetter(c) && !isDigit(c) && c != '.' && c != '_' && c != ':' && c != '-' {
+		if classes[c]&class == 0 {
 			return false
 		}
 	}
 	return true
 }
 
+// isID: 1–100 of A–Z a–z 0–9 . _ : -.
+func isID(b []byte) bool { return len(b) > 0 && len(b) <= 100 && all(b, inID) }
+
 // isType: ^[a-z][a-z0-9_]*(\.[a-z0-9_]+){1,4}$, at most 100 bytes.
 func isType(b []byte) bool {
 	if len(b) == 0 || len(b) > 100 || b[0] < 'a' || b[0] > 'z' {
 		return false
 	}
-	dots, last := 0, byte(0)
-	for _, c := range b {
-		switch {
-		case c == '.':
-			if dots++; last == '.' || dots > 4 {
-				return false
-			}
-		case !isWordByte(c):
+	dots, word := 0, 0 // and where the last word begins
+	for i, c := range b {
+		if classes[c]&inType != 0 {
+			continue
+		}
+		if c != '.' || i == word || dots == 4 {
 			return false
 		}
-		last = c
+		dots++
+		word = i + 1
 	}
-	return dots > 0 && last != '.'
+	return dots > 0 && word < len(b)
 }
 
 // isName: what a bot or a campaign may be called, at most 64 bytes without control characters.
-func isName(b []byte) bool {
-	for _, c := range b {
-		if c < ' ' || c == 0x7f {
-			return false
-		}
-	}
-	return len(b) <= 64
-}
+func isName(b []byte) bool { return len(b) <= 64 && all(b, inName) }
 
 // isLocale: at most 35 of A–Z a–z 0–9 - _ (BCP 47; some clients write en_US).
-func isLocale(b []byte) bool {
-	for _, c := range b {
-		if !isLetter(c) && !isDigit(c) && c != '-' && c != '_' {
-			return false
-		}
-	}
-	return len(b) <= 35
-}
+func isLocale(b []byte) bool { return len(b) <= 35 && all(b, inLocale) }
 
 // isWordByte: a–z 0–9 _.
 func isWordByte(c byte) bool { return 'a' <= c && c <= 'z' || isDigit(c) || c == '_' }
