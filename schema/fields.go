@@ -16,6 +16,7 @@ func (s *Scanner) Key() bool {
 		return s.key()
 	}
 	s.habit = h
+	s.memory.hits++
 	s.nameAt, s.nameLen, s.nameHash = s.pos+int(h.quote), int(h.nameLen), h.hash
 	s.pos += int(h.size)
 	s.first = false

@@ -21,9 +21,27 @@ type habit struct {
 type habitText [maxHabit / 8]uint64
 
 const (
-	numHabits = 128
 	maxHabit  = 24 // bytes
-	nearby    = 8  // habits among which a name has its place
+	numHabits = 128
+	nearby    = 4    // habits among which a name has its place
+	numNews   = 4096 // bits
+)
+
+// memory is what a Scanner remembers of the texts before.
+type memory struct {
+	habits [numHabits]habit
+	start  habit                // that of a text's start
+	news   [numNews / 64]uint64 // names that were read once, a bit for each twelve bits of hash
+	count  int                  // of bits that were set
+
+	hits, misses int // of guesses
+	rest         int // misses to come from which nothing is learned
+}
+
+// A sender who writes its fields in any order, or makes up their names, is not worth guessing for a while.
+const (
+	trial = 256  // misses, of more names than that were guessed meanwhile
+	rest  = 8192 // misses
 )
 
 // nobody is the habit of a name that is not remembered. It never changes.
@@ -31,11 +49,11 @@ var nobody habit
 
 // recollect makes the Scanner remember names, from its second text on.
 func (s *Scanner) recollect() {
-	if s.habits == nil && cap(s.keys) > 0 {
-		s.habits = new([numHabits + 1]habit)
+	if s.memory == nil && cap(s.keys) > 0 {
+		s.memory = new(memory)
 	}
-	if s.habit = &nobody; s.habits != nil {
-		s.habit = &s.habits[numHabits] // the start of a text
+	if s.habit = &nobody; s.memory != nil {
+		s.habit = &s.memory.start
 	}
 }
 
@@ -46,35 +64,32 @@ func habitTextOf(d *[maxHabit]byte) habitText {
 // guess is the habit that came next the last time, nil where the text says otherwise.
 func (s *Scanner) guess() *habit {
 	h, rest := s.habit.next, s.data[s.pos:]
-	if h == nil || len(rest) < maxHabit || h.first != s.first {
-		return nil
-	}
-	d := habitTextOf((*[maxHabit]byte)(rest))
-	if (d[0]^h.text[0])&h.mask[0]|(d[1]^h.text[1])&h.mask[1]|(d[2]^h.text[2])&h.mask[2] != 0 {
+	if h == nil || len(rest) < maxHabit || h.first != s.first || !h.fits(rest) {
 		return nil
 	}
 	return h
 }
 
+// fits reports whether a text of at least maxHabit bytes begins with the habit's.
+func (h *habit) fits(text []byte) bool {
+	d := habitTextOf((*[maxHabit]byte)(text))
+	return (d[0]^h.text[0])&h.mask[0]|(d[1]^h.text[1])&h.mask[1]|(d[2]^h.text[2])&h.mask[2] == 0
+}
+
 // learn remembers the name that was just read, and the bytes from an offset to its colon, as what comes next after the
 // habit before.
 func (s *Scanner) learn(from int) {
-	before, size := s.habit, s.pos-from
+	before := s.habit
 	s.habit = &nobody
-	if s.habits == nil || size > maxHabit || len(s.data)-from < maxHabit || s.nameLen == inScratch {
+	if s.memory == nil || s.pos-from > maxHabit || len(s.data)-from < maxHabit || s.nameLen == inScratch {
 		return
 	}
-	n := habit{
-		text: habitTextOf((*[maxHabit]byte)(s.data[from:])), size: uint8(size),
-		quote: uint8(s.nameAt - from), nameLen: uint8(s.nameLen), hash: s.nameHash, first: s.first,
+	if s.memory.rests() {
+		return
 	}
-	for i := range n.text {
-		n.mask[i] = 1<<(8*max(size-8*i, 0)) - 1 // all of them where that is more than 64
-		n.text[i] &= n.mask[i]
-	}
-	h := s.place(&n)
-	if h.text != n.text {
-		*h = n
+	h := s.memory.habitOf(s, from)
+	if h == nil {
+		return
 	}
 	if before != &nobody {
 		before.next = h
@@ -82,15 +97,66 @@ func (s *Scanner) learn(from int) {
 	s.habit = h
 }
 
-// place is where a habit is or may be. A name often means something else at another depth.
-func (s *Scanner) place(n *habit) *habit {
-	home := int(n.hash>>48) + s.depth
+func (m *memory) rests() bool {
+	if m.rest > 0 {
+		m.rest--
+		return true
+	}
+	if m.misses++; m.misses == trial {
+		if m.hits < trial {
+			m.rest = rest
+		}
+		m.hits, m.misses = 0, 0
+	}
+	return false
+}
+
+// habitOf finds the habit of the name that s has just read, or makes it one if the name is read for the second time: a
+// name that never comes again, such as an id, would only cost time and push others out.
+func (m *memory) habitOf(s *Scanner, from int) *habit {
+	home := int(s.nameHash>>48) + s.depth // a name often means something else at another depth
+	place := &m.habits[home%numHabits]
 	for i := range nearby {
-		if h := &s.habits[(home+i)%numHabits]; h.size == 0 || h.text == n.text {
+		h := &m.habits[(home+i)%numHabits]
+		if h.size == 0 {
+			place = h
+			break
+		}
+		if h.hash == s.nameHash && h.first == s.first && h.fits(s.data[from:]) {
 			return h
 		}
 	}
-	return &s.habits[home%numHabits]
+	if m.isNew(s.nameHash) {
+		return nil
+	}
+	*place = newHabit(s, from)
+	return place
+}
+
+// isNew reports that a name was not read before. It is wrong about every fourth one at most.
+func (m *memory) isNew(hash uint64) bool {
+	word, bit := &m.news[hash>>6%(numNews/64)], uint64(1)<<(hash%64)
+	if *word&bit != 0 {
+		return false
+	}
+	if m.count++; m.count > numNews/4 {
+		m.news, m.count = [numNews / 64]uint64{}, 1
+	}
+	*word |= bit
+	return true
+}
+
+func newHabit(s *Scanner, from int) habit {
+	size := s.pos - from
+	h := habit{
+		text: habitTextOf((*[maxHabit]byte)(s.data[from:])), size: uint8(size),
+		quote: uint8(s.nameAt - from), nameLen: uint8(s.nameLen), hash: s.nameHash, first: s.first,
+	}
+	for i := range h.text {
+		h.mask[i] = 1<<(8*max(size-8*i, 0)) - 1 // all of them where that is more than 64
+		h.text[i] &= h.mask[i]
+	}
+	return h
 }
 
 // find looks for the name that sc has just read, -1 where it is not known.

@@ -27,9 +27,12 @@ func told(sc *Scanner, text []byte) string {
 	return b.String() + fmt.Sprint(sc.End())
 }
 
-// sameTold compares a Scanner that remembers other texts with one that remembers none.
+// sameTold compares a Scanner that remembers other texts, and always guesses, with one that remembers none.
 func sameTold(t *testing.T, used *Scanner, text []byte) {
 	t.Helper()
+	if used.memory != nil {
+		used.memory.rest, used.memory.misses = 0, 0
+	}
 	if got, want := told(used, text), told(new(Scanner), text); got != want {
 		t.Fatalf("%q\n got %s\nwant %s", text, got, want)
 	}
@@ -45,15 +48,16 @@ func TestHabits(t *testing.T) {
 	}
 	var used Scanner
 	fit, guessed := 0, 0
+	sameTold(t, &used, []byte(`{"a":1}`))
+	used.Begin(nil)
 	for range 300 {
+		guessed += used.memory.hits
+		used.memory.hits = 0
 		text := []byte(`{"a":1,"b":{"type":"x","a":[{"b":1,"a":2},{"b":1, "type":null}]},"type":{"a":1},"a_name_of_some_length":"ключ","ключ":0}` + strings.Repeat(" ", maxHabit))
 		for range 40 {
 			sameTold(t, &used, text)
 			if used.Err() == nil {
 				fit++
-			}
-			if used.habit.size > 0 {
-				guessed++
 			}
 			at := g.IntN(len(text) - maxHabit)
 			end := min(at+g.IntN(9), len(text)-maxHabit)
@@ -67,8 +71,8 @@ func TestHabits(t *testing.T) {
 			}
 		}
 	}
-	if fit < 1000 || guessed < 3000 {
-		t.Errorf("only %d texts were JSON, %d ended with a name that is remembered", fit, guessed)
+	if fit < 1000 || guessed < 20_000 {
+		t.Errorf("only %d texts were JSON, only %d names guessed", fit, guessed)
 	}
 }
 
@@ -115,6 +119,41 @@ func TestHabitsAreBounded(t *testing.T) {
 	}
 }
 
+// From a sender whose names are never the same nothing is learned, until some time has gone by.
+func TestHabitsRest(t *testing.T) {
+	t.Parallel()
+	var sc Scanner
+	text := func(names int, name func(i int) int) []byte {
+		var b strings.Builder
+		for i := range names {
+			fmt.Fprintf(&b, `,"field_%d":%d`, name(i), i)
+		}
+		return []byte(`{` + b.String()[1:] + `}` + strings.Repeat(" ", maxHabit))
+	}
+	f := func(first int, want bool) {
+		t.Helper()
+		usual := text(20, func(i int) int { return first + i })
+		before := 0
+		for range 4 {
+			told(&sc, usual)
+			before, sc.memory.hits = sc.memory.hits, 0
+		}
+		if before == 20 != want {
+			t.Errorf("%d names were guessed", before)
+		}
+	}
+	told(&sc, text(1, func(i int) int { return i }))
+	told(&sc, text(1, func(i int) int { return i }))
+	f(0, true)
+	told(&sc, text(2*trial, func(i int) int { return i + 1000 }))
+	f(100, false)
+	f(0, true)
+	for sc.memory.rest > 0 {
+		told(&sc, text(100, func(i int) int { return i + 2000 }))
+	}
+	f(100, true)
+}
+
 // What one object's schema said of a name is not taken for what another's says.
 func TestHabitsOfSchemas(t *testing.T) {
 	t.Parallel()
@@ -148,7 +187,7 @@ func FuzzHabits(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, before, text []byte) {
 		var used Scanner
-		for _, b := range [][]byte{before, before, text, before, text} {
+		for _, b := range [][]byte{before, before, before, text, before, text} {
 			sameTold(t, &used, b)
 		}
 	})

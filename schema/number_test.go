@@ -121,3 +121,41 @@ func TestNumberInt64(t *testing.T) {
 	f("1e999999999999999999999", 0, false)
 	f("1e-999999999999999999999", 0, false)
 }
+
+// The short way of comparing integers with bounds ends where it cannot tell.
+func TestBoundsOfIntegers(t *testing.T) {
+	t.Parallel()
+	f := func(schema, doc string, want bool) {
+		t.Helper()
+		if got := compiled(t, schema).Check([]byte(doc), nil); got != want {
+			t.Errorf("%s, %s: got %v", schema, doc, got)
+		}
+	}
+	const least, most = "-9223372036854775808", "9223372036854775807"
+	f(`{"minimum":5,"maximum":7}`, `5`, true)
+	f(`{"minimum":5,"maximum":7}`, `7`, true)
+	f(`{"minimum":5,"maximum":7}`, `4`, false)
+	f(`{"minimum":5,"maximum":7}`, `8`, false)
+	f(`{"minimum":5,"maximum":7}`, `-6`, false)
+	f(`{"exclusiveMinimum":5,"exclusiveMaximum":7}`, `6`, true)
+	f(`{"exclusiveMinimum":5,"exclusiveMaximum":7}`, `5`, false)
+	f(`{"exclusiveMinimum":5,"exclusiveMaximum":7}`, `7`, false)
+	f(`{"minimum":5.5}`, `6`, true)
+	f(`{"minimum":5.5}`, `5`, false)
+	f(`{"minimum":-0.5,"maximum":1e1}`, `-0`, true)
+	f(`{"minimum":-0.5,"maximum":1e1}`, `11`, false)
+	f(`{"maximum":`+most+`}`, most, true)
+	f(`{"maximum":`+most+`}`, `9223372036854775808`, false)
+	f(`{"exclusiveMaximum":`+most+`}`, most, false)
+	f(`{"exclusiveMaximum":`+most+`}`, `9223372036854775806`, true)
+	f(`{"exclusiveMinimum":`+most+`}`, most, false)
+	f(`{"exclusiveMinimum":`+most+`}`, `9223372036854775808`, true)
+	f(`{"minimum":`+least+`}`, least, true)
+	f(`{"minimum":`+least+`}`, `-9223372036854775809`, false)
+	f(`{"exclusiveMinimum":`+least+`}`, least, false)
+	f(`{"exclusiveMaximum":`+least+`}`, `-9223372036854775809`, true)
+	f(`{"exclusiveMaximum":`+least+`}`, least, false)
+	f(`{"minimum":-1e400,"maximum":1e400}`, `123456789012345678901234567890`, true)
+	f(`{"maximum":0}`, `123456789012345678901234567890`, false)
+	f(`{"type":"integer","maximum":0}`, `01`, false)
+}

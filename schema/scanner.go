@@ -82,14 +82,14 @@ type Scanner struct {
 	nameHash uint64
 	habit    *habit // the last Key's
 
-	open    frame                 // the innermost object
-	err     SyntaxError           // What == "": none
-	keys    []uint64              // hashes of the names in all open objects
-	frames  [MaxDepth + 1]frame   // the objects around it, by depth
-	scratch []byte                // the last string that had escapes
-	prints  []uint64              // fingerprints of the items so far, where uniqueItems asks
-	notes   notes                 // of the last value that was checked
-	habits  *[numHabits + 1]habit // what names were read before; nil: none yet
+	open    frame               // the innermost object
+	err     SyntaxError         // What == "": none
+	keys    []uint64            // hashes of the names in all open objects
+	frames  [MaxDepth + 1]frame // the objects around it, by depth
+	scratch []byte              // the last string that had escapes
+	prints  []uint64            // fingerprints of the items so far, where uniqueItems asks
+	notes   notes               // of the last value that was checked
+	memory  *memory             // nil: of nothing yet
 }
 
 // Begin starts to read data, which must not change while it and the slices taken from it are used.
