@@ -114,8 +114,8 @@ func (m *memory) rests() bool {
 // habitOf finds the habit of the name that s has just read, or makes it one if the name is read for the second time: a
 // name that never comes again, such as an id, would only cost time and push others out.
 func (m *memory) habitOf(s *Scanner, from int) *habit {
-	home := int(s.nameHash>>48) + s.depth // a name often means something else at another depth
-	place := &m.habits[home%numHabits]
+	home := int(s.nameHash>>48) + s.depth                // a name often means something else at another depth
+	place := &m.habits[(home+m.misses%nearby)%numHabits] // not always the same: two names would push each other out for ever
 	for i := range nearby {
 		h := &m.habits[(home+i)%numHabits]
 		if h.size == 0 {

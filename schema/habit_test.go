@@ -134,11 +134,11 @@ func TestHabitsRest(t *testing.T) {
 		t.Helper()
 		usual := text(20, func(i int) int { return first + i })
 		before := 0
-		for range 4 {
+		for range 20 {
 			told(&sc, usual)
 			before, sc.memory.hits = sc.memory.hits, 0
 		}
-		if before == 20 != want {
+		if before >= 18 != want {
 			t.Errorf("%d names were guessed", before)
 		}
 	}
