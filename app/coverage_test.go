@@ -28,7 +28,7 @@ func lastHour(t *testing.T, now time.Time) *store.DB {
 		e.ReceivedAt = now.Add(-time.Duration(10+n/4) * time.Minute)
 		batch.Events = append(batch.Events, e)
 	}
-	if err := db.Write(t.Context(), batch); err != nil {
+	if err := storetest.Write(t.Context(), db, batch); err != nil {
 		t.Fatal(err)
 	}
 	return db

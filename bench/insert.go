@@ -44,8 +44,13 @@ func insertLimit(ctx context.Context, o *options) (l limit, err error) {
 	if _, err := db.Migrate(ctx); err != nil {
 		return l, err
 	}
-	batch := readyBatch()
-	if err := db.Write(ctx, batch); err != nil { // the buffers grow once
+	events, block := readyEvents(), db.Block()
+	write := func(token string) error {
+		block.Begin(token)
+		block.Add(events)
+		return block.Write(ctx)
+	}
+	if err := write("warm"); err != nil { // the buffers grow once
 		return l, err
 	}
 	client, err := readUsage(os.Getpid())
@@ -57,8 +62,7 @@ func insertLimit(ctx context.Context, o *options) (l limit, err error) {
 		return l, err
 	}
 	for start := time.Now(); l.Took < o.seconds; l.Took = time.Since(start) {
-		batch.Token = fmt.Sprint("block-", l.Rows)
-		if err := db.Write(ctx, batch); err != nil {
+		if err := write(fmt.Sprint("block-", l.Rows)); err != nil {
 			return l, err
 		}
 		l.Rows += blockRows
@@ -72,13 +76,13 @@ func insertLimit(ctx context.Context, o *options) (l limit, err error) {
 	return l, err
 }
 
-// readyBatch is a block of events as they leave the pipeline.
-func readyBatch() *leadline.Batch {
-	b := &leadline.Batch{Token: "warm", Events: make([]leadline.Event, blockRows)}
+// readyEvents are events as they leave the pipeline.
+func readyEvents() []leadline.Event {
+	events := make([]leadline.Event, blockRows)
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	payload := []byte(`{"plan":"pro","amount":4900,"currency":"EUR","utm_source":"telegram","utm_medium":"story","utm_campaign":"spring_deep_17","start_param":"link-1f2e3d4c","premium":false,"device":"menu","steps":[12,301,7],"form":{"company":"promo start GmbH","employees":120,"budget":42000},"ref":"invite"}`)
-	for i := range b.Events {
-		e := &b.Events[i]
+	for i := range events {
+		e := &events[i]
 		*e = leadline.Event{
 			ID: fmt.Sprintf("0001-%016x", i), Type: "lead.qualified", Schema: "lead.qualified/2", Partner: "bench",
 			Bot: fmt.Sprintf("leads_%03d_bot", i%64), Campaign: fmt.Sprintf("campaign_%05d", i*7%500), Source: leadline.SourceEvents,
@@ -96,5 +100,5 @@ func readyBatch() *leadline.Batch {
 		e.Spend(leadline.StageQualify, 0, 50*time.Microsecond, leadline.StatusOK)
 		e.Spend(leadline.StageWrite, 10*time.Millisecond, 0, leadline.StatusOK)
 	}
-	return b
+	return events
 }

@@ -14,6 +14,7 @@ import (
 
 	"leadline"
 	"leadline/internal/chtest"
+	"leadline/internal/storetest"
 	"leadline/sql"
 	"leadline/store"
 )
@@ -233,7 +234,7 @@ func seeded(t *testing.T, db *chtest.DB, from time.Time) *store.DB {
 		b.Events = append(b.Events, e)
 	}
 	b.Rejected = []leadline.Rejected{{ReceivedAt: from.Add(time.Minute), Code: "schema_violation"}}
-	if err := d.Write(ctx, b); err != nil {
+	if err := storetest.Write(ctx, d, b); err != nil {
 		t.Fatal(err)
 	}
 	return d

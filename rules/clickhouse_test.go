@@ -42,7 +42,7 @@ func seeded(t *testing.T) (*store.DB, *chtest.DB) {
 		e.ReceivedAt = stored.Add(-e.Elapsed())
 		batch.Events = append(batch.Events, e)
 	}
-	if err := db.Write(t.Context(), batch); err != nil {
+	if err := storetest.Write(t.Context(), db, batch); err != nil {
 		t.Fatal(err)
 	}
 	return db, ch

@@ -49,7 +49,7 @@ func weeks(t *testing.T, until time.Time) (*store.DB, []raw) {
 	}
 	for n := 0; len(events) > 0; n++ {
 		size := min(len(events), 20_000)
-		if err := db.Write(t.Context(), &leadline.Batch{Token: fmt.Sprint("weeks", n), Events: events[:size]}); err != nil {
+		if err := storetest.Write(t.Context(), db, &leadline.Batch{Token: fmt.Sprint("weeks", n), Events: events[:size]}); err != nil {
 			t.Fatal(err)
 		}
 		events = events[size:]

@@ -17,9 +17,7 @@ type block struct {
 }
 
 // Block makes an empty block, which lasts from batch to batch.
-func (d *DB) Block() leadline.Block { return d.newBlock() }
-
-func (d *DB) newBlock() *block { return &block{db: d, events: newEvents(d.opt.Host)} }
+func (d *DB) Block() leadline.Block { return &block{db: d, events: newEvents(d.opt.Host)} }
 
 // Begin is part of leadline.Block.
 func (b *block) Begin(token string) {
@@ -63,13 +61,4 @@ func (b *block) Write(ctx context.Context) error {
 		return fmt.Errorf("write %d events and %d rejected to ClickHouse: %w", b.events.rows(), len(b.rejected), err)
 	}
 	return nil
-}
-
-// Write stores a batch that is at hand, and keeps nothing of it; see block.Write.
-func (d *DB) Write(ctx context.Context, batch *leadline.Batch) error {
-	b := d.newBlock()
-	b.Begin(batch.Token)
-	b.Add(batch.Events)
-	b.rejected = batch.Rejected
-	return b.Write(ctx)
 }

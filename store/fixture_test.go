@@ -35,6 +35,21 @@ func open(tb testing.TB, db *chtest.DB, change func(*Options)) *DB {
 	return d
 }
 
+// Write stores a batch that is at hand.
+func (d *DB) Write(ctx context.Context, batch *leadline.Batch) error {
+	b := d.Block()
+	fill(b, batch)
+	return b.Write(ctx)
+}
+
+func fill(b leadline.Block, batch *leadline.Batch) {
+	b.Begin(batch.Token)
+	b.Add(batch.Events)
+	for _, r := range batch.Rejected {
+		b.Reject(r)
+	}
+}
+
 // migrated is a database of its own with all tables. They have no TTL, so that tests can write on any date.
 func migrated(tb testing.TB) (*DB, *chtest.DB) {
 	tb.Helper()

@@ -2,8 +2,10 @@
 package storetest
 
 import (
+	"context"
 	"testing"
 
+	"leadline"
 	"leadline/internal/chtest"
 	"leadline/store"
 )
@@ -35,4 +37,15 @@ func Open(tb testing.TB, ch *chtest.DB) *store.DB {
 		}
 	})
 	return db
+}
+
+// Write stores a batch that is at hand.
+func Write(ctx context.Context, db *store.DB, batch *leadline.Batch) error {
+	b := db.Block()
+	b.Begin(batch.Token)
+	b.Add(batch.Events)
+	for _, r := range batch.Rejected {
+		b.Reject(r)
+	}
+	return b.Write(ctx)
 }

@@ -62,7 +62,7 @@ func live(t testing.TB) world {
 	for range 2000 {
 		old.Events = append(old.Events, event(r, "steady", began.Add(-36*24*time.Hour+time.Duration(r.Int64N(int64(6*24*time.Hour)))), r.IntN(9) == 0, false))
 	}
-	if err := db.Write(t.Context(), old); err != nil {
+	if err := storetest.Write(t.Context(), db, old); err != nil {
 		t.Fatal(err)
 	}
 	for hour := began; hour.Before(ended); hour = hour.Add(time.Hour) {
@@ -82,7 +82,7 @@ func live(t testing.TB) world {
 				Schema: "lead.created/1", Source: "events", Code: []string{"schema_violation", "unknown_field", "too_large"}[r.IntN(3)], Payload: []byte("{}"),
 			})
 		}
-		if err := db.Write(t.Context(), b); err != nil {
+		if err := storetest.Write(t.Context(), db, b); err != nil {
 			t.Fatal(err)
 		}
 	}

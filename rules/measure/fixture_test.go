@@ -91,7 +91,7 @@ func seed(tb testing.TB) *past {
 			at := begin.Add(time.Duration(float64(36*time.Hour) * float64(part*events/4+n) / events))
 			p.add(r, at.Truncate(time.Microsecond), part*events/4+n)
 		}
-		if err := db.Write(ctx, p.batch); err != nil {
+		if err := storetest.Write(ctx, db, p.batch); err != nil {
 			tb.Fatal(err)
 		}
 	}
