@@ -346,26 +346,33 @@ func TestUnreadableRecordIsKept(t *testing.T) {
 	}
 }
 
+// refusing starts a pipeline that has one event and a ClickHouse that refuses it for good, so many times. Each try is told.
+func refusing(t *testing.T, times int, try func()) (*memory, *Pipeline) {
+	t.Helper()
+	poison := errors.New("cannot parse")
+	m := &memory{fail: func(*leadline.Batch) error {
+		try()
+		if times--; times >= 0 {
+			return poison
+		}
+		return nil
+	}}
+	p := start(t, func(o *Options) {
+		o.Writer, o.Permanent = m, func(err error) bool { return errors.Is(err, poison) }
+	})
+	if _, err := submit(p, good); err != nil {
+		t.Fatal(err)
+	}
+	return m, p
+}
+
 // A refused batch is tried again after 30 s, then after twice as long, and is stored once somebody has mended the table.
 func TestRefusedBatchIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		poison := errors.New("cannot parse")
 		var tries []time.Duration
 		begin := time.Now()
-		m := &memory{fail: func(*leadline.Batch) error {
-			tries = append(tries, time.Since(begin).Round(time.Second))
-			if len(tries) < 3 {
-				return poison
-			}
-			return nil
-		}}
-		p := start(t, func(o *Options) {
-			o.Writer, o.Permanent = m, func(err error) bool { return errors.Is(err, poison) }
-		})
-		if _, err := submit(p, good); err != nil {
-			t.Fatal(err)
-		}
+		m, p := refusing(t, 2, func() { tries = append(tries, time.Since(begin).Round(time.Second)) })
 		stop := running(t, p)
 		time.Sleep(2 * time.Minute)
 		stop()
@@ -383,19 +390,7 @@ func TestRefusedBatchIsTriedAgain(t *testing.T) {
 func TestRefusedBatchIsReplacedOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		poison, tries := errors.New("cannot parse"), 0
-		m := &memory{fail: func(*leadline.Batch) error {
-			if tries++; tries == 1 {
-				return poison
-			}
-			return nil
-		}}
-		p := start(t, func(o *Options) {
-			o.Writer, o.Permanent = m, func(err error) bool { return errors.Is(err, poison) }
-		})
-		if _, err := submit(p, good); err != nil {
-			t.Fatal(err)
-		}
+		m, p := refusing(t, 1, func() {})
 		b := p.newBatch()
 		if err := p.next(t.Context(), newStretch(), b); err != nil {
 			t.Fatal(err)

@@ -84,7 +84,6 @@ type meteredBlock struct {
 	fair, excess []int64 // when their events came, in microseconds since 1970
 	partners     map[string]*portion
 	codes        map[string]int // of rejected items
-	rejected     int
 }
 
 // portion is what a partner has of a batch.
@@ -95,7 +94,7 @@ type portion struct {
 
 // Begin is part of leadline.Block.
 func (b *meteredBlock) Begin(token string) {
-	b.fair, b.excess, b.rejected = b.fair[:0], b.excess[:0], 0
+	b.fair, b.excess = b.fair[:0], b.excess[:0]
 	clear(b.partners)
 	clear(b.codes)
 	b.Block.Begin(token)
@@ -124,8 +123,7 @@ func (b *meteredBlock) Add(events []leadline.Event) {
 
 // Reject is part of leadline.Block.
 func (b *meteredBlock) Reject(item leadline.Rejected) {
-	b.rejected++
-	b.codes[strings.Clone(item.Code)]++
+	b.codes[item.Code]++
 	b.Block.Reject(item)
 }
 
@@ -145,10 +143,12 @@ func (b *meteredBlock) Write(ctx context.Context) error {
 
 // count counts a batch that was stored at the given time.
 func (w *writes) count(b *meteredBlock, at int64) {
-	w.rows.WithLabelValues().Observe(float64(len(b.fair) + len(b.excess) + b.rejected))
+	rows := len(b.fair) + len(b.excess)
 	for code, n := range b.codes {
 		w.rejected.of(code).Add(float64(n))
+		rows += n
 	}
+	w.rows.WithLabelValues().Observe(float64(rows))
 	age := func(came int64) float64 { return float64(max(0, at-came)) / 1e6 }
 	for _, came := range b.fair {
 		w.fair.age.Observe(age(came))

@@ -14,7 +14,12 @@ const maxNotes = 256
 func (c *checker) personal(n *node) bool {
 	notes := &c.sc.notes
 	from, before := c.sc.Offset(), len(notes.list)
-	ok := n.more != nil && c.branched(n) || n.more == nil && c.plain(n)
+	var ok bool
+	if n.more != nil {
+		ok = c.branched(n)
+	} else {
+		ok = c.plain(n)
+	}
 	if notes.list = notes.list[:before]; before == maxNotes {
 		c.more = true
 		return ok
