@@ -66,7 +66,7 @@ func (s *seen) drop(n int) {
 		s.live[epochOf(s.oldest()+int64(i))] = false
 	}
 	s.gens = append(s.gens[:0], s.gens[n:]...)
-	s.unswept = shards
+	s.unswept = len(s.shards)
 }
 
 // forget drops the oldest generations early, until one goes that holds keys. The last one stays.

@@ -79,7 +79,7 @@ func TestMaxKeyBytes(t *testing.T) {
 		if s.Window() != 12*time.Hour {
 			t.Errorf("window %v at first", s.Window())
 		}
-		const hours, hourly = 8, 14_000
+		const hours, hourly = 8, 20_000
 		send := func(hour int) (fresh int) {
 			rs := make([]Record, hourly)
 			for i := range rs {

@@ -4,41 +4,43 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"math/rand/v2"
+	"slices"
 
 	"leadline"
 )
 
-// The set of keys is split by the key's last byte into 256 open-addressing tables, so that growing or sweeping one
-// holds 1/256 of the keys in memory twice and takes that share of the time. An entry is 10 bytes: the key's 9 before that
-// and its epoch. So 80 bits of a key count, of the 128 that it has: beside the 70 million keys of the default memory a new
-// one is taken for one of them with a probability of 10⁻¹⁶. Load is between 0.66 and 0.8: 12.5 to 15 bytes a key.
+// The set of keys is split by the last bits of the key into open-addressing tables, one for each 64 KiB that the memory
+// may grow to: growing or sweeping one is soon done, and they do not all grow at once. An entry is 8 bytes: the 56 bits of
+// the key before those, and its epoch. A table at its fullest holds some 6,000 keys, so a new key is taken for another one
+// with a probability of 6,000 × 2⁻⁵⁶ = 8×10⁻¹⁴: at 2,000 events a second once in 190 years. Load is between 0.7 and 0.85,
+// less where the allocator rounds up: 9.4 to 13.5 bytes a key.
 const (
-	shards   = 256
-	minSlots = 16
-	buckets  = 12  // the window is so many buckets long; keys expire by the bucket
-	epochs   = 254 // 1…254, one a generation, in turn; 0 is a free entry
-	dead     = 255 // a key that was given back
+	tableBytes = 64 << 10
+	maxShards  = 1 << 16
+	minSlots   = 4
+	buckets    = 12  // the window is so many buckets long; keys expire by the bucket
+	epochs     = 254 // 1…254, one a generation, in turn; 0 is a free entry
+	dead       = 255 // a key that was given back
+	sweeps     = 256 // so many turns sweep all shards
 
-	entryBytes  = 10
-	bytesPerKey = 15 // about
+	fullest, emptiest = 85, 70 // load, in percent
+
+	entryBytes  = 8
+	bytesPerKey = 11 // about
 )
 
-// entry is a mark, then its epoch: bytes, because a struct of numbers would be padded.
-type entry [entryBytes]byte
+// entry is an epoch, then a mark.
+type entry uint64
 
-// mark is what counts of a key within its shard.
-type mark struct {
-	lo uint64
-	hi uint8
-}
+// mark is what counts of a key within its shard: 56 bits.
+type mark uint64
 
-func (e *entry) epoch() uint8 { return e[9] }
-func (e *entry) mark() mark   { return mark{binary.LittleEndian.Uint64(e[:]), e[8]} }
+const markBits = 56
 
-func (e *entry) set(k mark, epoch uint8) {
-	binary.LittleEndian.PutUint64(e[:], k.lo)
-	e[8], e[9] = k.hi, epoch
-}
+func (e entry) epoch() uint8 { return uint8(e >> markBits) }
+func (e entry) mark() mark   { return mark(e & (1<<markBits - 1)) }
+
+func entryOf(k mark, epoch uint8) entry { return entry(epoch)<<markBits | entry(k) }
 
 type shard struct {
 	slots []entry
@@ -59,24 +61,27 @@ type seen struct {
 	live         [256]bool // by epoch: whether it is remembered
 	count        int
 	slots        int
-	sweep        int  // the next shard to sweep
-	unswept      int  // so many from there hold keys that have expired
-	warmed       byte // of no meaning
-	shards       [shards]shard
+	sweep        int   // the next shard to sweep
+	unswept      int   // so many from there hold keys that have expired
+	warmed       entry // of no meaning
+	shardBits    int   // how many bits of a key tell its shard
+	shards       []shard
 }
 
 func newSeen(bucket, most int64) *seen {
-	s := &seen{seed0: rand.Uint64(), seed1: rand.Uint64(), most: most, bucket: bucket - buckets - 1}
+	shardBits := bits.Len64(uint64(min(most/tableBytes, maxShards))) - 1
+	s := &seen{seed0: rand.Uint64(), seed1: rand.Uint64() | 1, most: most, bucket: bucket - buckets - 1, shardBits: shardBits, shards: make([]shard, 1<<shardBits)}
 	s.turn(bucket)
 	return s
 }
 
 // reset empties the tables.
 func (s *seen) reset() {
+	free := make([]entry, len(s.shards))
 	for i := range s.shards {
-		s.shards[i] = shard{slots: make([]entry, minSlots), swept: s.number + 1}
+		s.shards[i] = shard{slots: free[i : i+1 : i+1], swept: s.number + 1}
 	}
-	s.slots, s.count, s.unswept = shards*minSlots, 0, 0
+	s.slots, s.count, s.unswept = len(free), 0, 0
 }
 
 // bytes is the memory the tables take.
@@ -85,7 +90,7 @@ func (s *seen) bytes() int64 { return int64(s.slots) * entryBytes }
 // add takes a key for a bucket that is not after the present one, and reports whether it is new.
 func (s *seen) add(key *leadline.Key, bucket int64) bool {
 	sh, k := s.place(key)
-	if (sh.used+1)*10 > len(sh.slots)*8 {
+	if (sh.used+1)*100 > len(sh.slots)*fullest {
 		s.rebuild(sh, 1)
 	}
 	e := s.find(sh, k)
@@ -99,7 +104,7 @@ func (s *seen) add(key *leadline.Key, bucket int64) bool {
 		s.count++
 	}
 	i := s.generationOf(bucket)
-	e.set(k, epochOf(s.oldest()+int64(i)))
+	*e = entryOf(k, epochOf(s.oldest()+int64(i)))
 	if s.gens[i].keys++; s.gens[i].keys >= s.share() && i == len(s.gens)-1 {
 		s.split()
 	}
@@ -110,7 +115,7 @@ func (s *seen) add(key *leadline.Key, bucket int64) bool {
 func (s *seen) remove(key *leadline.Key) {
 	sh, k := s.place(key)
 	if e := s.find(sh, k); s.live[e.epoch()] {
-		e.set(k, dead)
+		*e = entryOf(k, dead)
 		s.count--
 	}
 }
@@ -122,12 +127,13 @@ func (s *seen) has(key *leadline.Key) bool {
 }
 
 func (s *seen) place(key *leadline.Key) (*shard, mark) {
-	return &s.shards[key[15]], mark{binary.LittleEndian.Uint64(key[6:]), key[14]}
+	hi, lo := binary.BigEndian.Uint64(key[:]), binary.BigEndian.Uint64(key[8:])
+	return &s.shards[lo&(1<<s.shardBits-1)], mark((hi<<(64-s.shardBits) | lo>>s.shardBits) & (1<<markBits - 1))
 }
 
 // home is where the search for a key begins.
 func (s *seen) home(sh *shard, k mark) uint64 {
-	hi, lo := bits.Mul64(k.lo^s.seed0, uint64(k.hi)^s.seed1)
+	hi, lo := bits.Mul64(uint64(k)^s.seed0, s.seed1)
 	i, _ := bits.Mul64(hi^lo, uint64(len(sh.slots)))
 	return i
 }
@@ -150,7 +156,7 @@ func (s *seen) find(sh *shard, k mark) *entry {
 // several at once: 0.1 µs less a key with some million of them.
 func (s *seen) warm(key *leadline.Key) {
 	sh, k := s.place(key)
-	s.warmed ^= sh.slots[s.home(sh, k)][0]
+	s.warmed ^= sh.slots[s.home(sh, k)]
 }
 
 // addAll takes the keys that stand one after another in b.
@@ -170,13 +176,13 @@ func (s *seen) addAll(b []byte, bucket int64) {
 
 // fit counts what lives in a shard and gives the size of the table for that and extra more.
 func (s *seen) fit(sh *shard, extra int) (alive, size int) {
-	for i := range sh.slots {
-		if s.live[sh.slots[i].epoch()] {
+	for _, e := range sh.slots {
+		if s.live[e.epoch()] {
 			alive++
 		}
 	}
 	size = len(sh.slots)
-	if want := max(minSlots, (alive+extra)*100/66); (alive+extra)*10 > size*7 || want < size/2 {
+	if want := max(minSlots, (alive+extra)*100/emptiest); (alive+extra)*100 > size*(emptiest+5) || want < size/2 {
 		size = want
 	}
 	return alive, size
@@ -190,13 +196,13 @@ func (s *seen) rebuild(sh *shard, extra int) {
 	for size > len(old) && s.bytes()+int64(size-len(old))*entryBytes > s.most && s.forget() {
 		alive, size = s.fit(sh, extra)
 	}
-	sh.slots = make([]entry, size)
-	s.slots += size - len(old)
-	for i := range old {
-		e := &old[i]
+	sh.slots = slices.Grow([]entry(nil), size)
+	sh.slots = sh.slots[:cap(sh.slots)] // all that the allocator gives for it
+	s.slots += len(sh.slots) - len(old)
+	for _, e := range old {
 		switch {
 		case s.live[e.epoch()]:
-			*s.find(sh, e.mark()) = *e
+			*s.find(sh, e.mark()) = e
 		case e.epoch() != 0 && e.epoch() != dead:
 			s.count--
 		}
@@ -210,19 +216,18 @@ func (s *seen) reserve(keys int) {
 	keys = min(keys, int(s.most/bytesPerKey)*9/10)
 	for i := range s.shards {
 		sh := &s.shards[i]
-		s.rebuild(sh, max(0, keys/shards-sh.used))
+		s.rebuild(sh, max(0, keys/len(s.shards)-sh.used))
 	}
 }
 
-// tidy sweeps one shard that still holds expired keys. Sweeping all of them at once would make appends wait for half
+// tidy sweeps some shards that still hold expired keys. Sweeping all of them at once would make appends wait for half
 // a second with 50 million keys.
 func (s *seen) tidy() {
-	if s.unswept == 0 {
-		return
+	for range min(s.unswept, max(1, len(s.shards)/sweeps)) {
+		if sh := &s.shards[s.sweep]; sh.swept < s.oldest() {
+			s.rebuild(sh, 0)
+		}
+		s.sweep = (s.sweep + 1) % len(s.shards)
+		s.unswept--
 	}
-	if sh := &s.shards[s.sweep]; sh.swept < s.oldest() {
-		s.rebuild(sh, 0)
-	}
-	s.sweep = (s.sweep + 1) % shards
-	s.unswept--
 }

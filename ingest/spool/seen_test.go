@@ -21,7 +21,7 @@ func TestSeenAgainstMap(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		now := rapid.Int64Range(1000, 1500).Draw(t, "bucket")
-		s, model := newSeen(now, 1<<30), map[leadline.Key]int64{}
+		s, model := newSeen(now, rapid.SampledFrom([]int64{1 << 20, 1 << 30}).Draw(t, "most")), map[leadline.Key]int64{}
 		expired := func(b int64) bool { return b < now-buckets }
 		key := rapid.Custom(func(t *rapid.T) leadline.Key {
 			n := rapid.IntRange(0, 200).Draw(t, "n")
@@ -53,7 +53,7 @@ func TestSeenAgainstMap(t *testing.T) {
 			},
 			"tidy": func(*rapid.T) { s.tidy() },
 			"sweep": func(t *rapid.T) {
-				for range shards {
+				for range sweeps {
 					s.tidy()
 				}
 				for k, b := range model {
@@ -65,7 +65,7 @@ func TestSeenAgainstMap(t *testing.T) {
 					t.Fatalf("%d keys, want %d", s.count, len(model))
 				}
 			},
-			"reserve": func(*rapid.T) { s.reserve(10 * shards) },
+			"reserve": func(*rapid.T) { s.reserve(100) },
 		})
 	})
 }
@@ -73,19 +73,19 @@ func TestSeenAgainstMap(t *testing.T) {
 func TestSeenMemory(t *testing.T) {
 	t.Parallel()
 	s := newSeen(1000, 1<<30)
-	const n = 1_000_000
+	const n = 3_000_000
 	for i := range n {
 		k := numberKey(i)
 		s.add(&k, 1000)
-		if per := float64(s.bytes()) / float64(i+1); i > 100_000 && (per < 12.5 || per > 15.625) {
+		if per := float64(s.bytes()) / float64(i+1); i > 300_000 && (per < 9.4 || per > 13.5) {
 			t.Fatalf("%.1f bytes a key with %d keys", per, i+1)
 		}
 	}
 	s.turn(1000 + buckets + 1)
-	for range shards {
+	for range sweeps {
 		s.tidy()
 	}
-	if s.count != 0 || s.bytes() > 100_000 {
+	if s.count != 0 || s.bytes() > int64(len(s.shards)*minSlots*entryBytes) {
 		t.Fatalf("%d keys, %d bytes after the window", s.count, s.bytes())
 	}
 }

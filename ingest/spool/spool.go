@@ -35,7 +35,7 @@ type Options struct {
 	LateAfter       time.Duration // a segment of that age takes turns with the fresh ones, see Next; default 5 s
 	MaxBytes        int64         // of all records that are not done; default 4 GiB
 	Window          time.Duration // for so long a key is remembered; default 48 h
-	MaxKeyBytes     int64         // of memory for keys, 15 each; beyond it the oldest go before their time; default 1 GiB
+	MaxKeyBytes     int64         // of memory for keys, 11 each; beyond it the oldest go before their time; default 1 GiB
 	Log             *slog.Logger
 }
 

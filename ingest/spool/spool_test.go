@@ -247,7 +247,7 @@ func TestWindow(t *testing.T) {
 			t.Errorf("%d keys after reopening", s.KeyCount())
 		}
 		<-time.After(24 * time.Hour)
-		for range shards {
+		for range sweeps {
 			mustAppend(t, s, "")
 		}
 		if s.KeyCount() != 1 {
