@@ -220,11 +220,14 @@ func (a *App) setup(ctx context.Context, o Options) error {
 	}
 	a.background(ctx, "pipeline", a.pipeline.Run)
 	a.background(ctx, "erasures", forgotten.Run)
+	summed := newHours(a.store.SumHours, o.Log)
+	a.background(ctx, "hours", summed.Run)
 
 	a.startDesk(ctx, c, set, token, secret, o.Log)
 	reader := measure.New(a.store)
 	engine := rules.New(rules.Options{
-		Groups: set.Groups, Asker: reader, Sink: a.desk, Watermark: a.pipeline.Watermark, Log: o.Log,
+		Groups: set.Groups, Asker: reader, Sink: a.desk, Log: o.Log,
+		Watermark: func() time.Time { return summed.Watermark(a.pipeline.Watermark()) },
 		Review: &rules.Review{Journal: a.desk.Missed, History: func(ctx context.Context, asks []*measure.Ask, from, to time.Time) (rules.Past, error) {
 			return reader.History(ctx, asks, from, to, 0) // SQL of one's own would be a query a slot
 		}},

@@ -54,6 +54,7 @@ func weeks(t *testing.T, until time.Time) (*store.DB, []raw) {
 		}
 		events = events[size:]
 	}
+	storetest.SumHours(t, db)
 	return db, all
 }
 

@@ -40,8 +40,8 @@ func (b *block) Reject(item leadline.Rejected) { b.rejected = append(b.rejected,
 // Leave is part of leadline.Block.
 func (b *block) Leave(after func(i int) time.Duration) { b.events.leave(after) }
 
-// Write stores the batch: its events in events, what their stages took in latency_1m and latency_1h, its rejected items in
-// rejected, each as one ClickHouse block under a token of its own. When it returns nil ClickHouse has all of it.
+// Write stores the batch: its events in events, what their stages took in latency_1m, its rejected items in rejected, each as
+// one ClickHouse block under a token of its own. When it returns nil ClickHouse has all of it.
 //
 // After an error the batch may be stored, in part or not at all: call Write again with the same token and the same
 // records until it returns nil, and there is one copy of each, also when the records' timings, countries and outcomes
@@ -49,7 +49,7 @@ func (b *block) Leave(after func(i int) time.Duration) { b.events.leave(after) }
 // its row has the stored_at of another, but never twice.) ClickHouse remembers the last 10,000 tokens of a table.
 // Permanent tells the errors for which calling again is no use.
 //
-// Tables that are not replicated want one Leadline, which begins a batch when the one before is stored (put, rollupAbsent).
+// Tables that are not replicated want one Leadline, which begins a batch when the one before is stored (put, minutesAbsent).
 // The ClickHouse user needs the right SELECT ON system.processes.
 func (b *block) Write(ctx context.Context) error {
 	if b.token == "" {

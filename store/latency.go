@@ -6,23 +6,23 @@ import (
 	"leadline/latency"
 )
 
-// rollup holds the columns of one batch for latency_1m and latency_1h, which differ in the column of time only: a
-// batch's minutes are few, so its rows by minute do for the hour, and merging sums them.
+// rollup holds the columns for latency_1m or latency_1h, which differ in the column of time only.
 type rollup struct {
 	counter latency.Counter
-	byMin   proto.Input
-	byHour  proto.Input
+	input   proto.Input
 
-	minute, hour                   minutes
+	time                           minutes
 	day                            days
 	stage, partner, campaign       words
 	events, failed, wait, duration proto.ColUInt64
 	histogram                      histograms
 }
 
-func newRollup() *rollup {
+// newRollup makes columns of which that of time is called minute or hour.
+func newRollup(time string) *rollup {
 	c := new(rollup)
-	same := proto.Input{
+	c.input = proto.Input{
+		{Name: time, Data: &c.time},
 		{Name: "day", Data: &c.day},
 		{Name: "stage", Data: &c.stage},
 		{Name: "partner", Data: &c.partner},
@@ -33,12 +33,10 @@ func newRollup() *rollup {
 		{Name: "duration_us", Data: &c.duration},
 		{Name: "histogram", Data: &c.histogram},
 	}
-	c.byMin = append(proto.Input{{Name: "minute", Data: &c.minute}}, same...)
-	c.byHour = append(proto.Input{{Name: "hour", Data: &c.hour}}, same...)
 	return c
 }
 
-// count makes the rows of the events of some days.
+// count makes the rows, by minute, of the events of some days.
 func (c *rollup) count(of *events, take func(day uint32) bool) {
 	for e := range of.ways() {
 		if take(dayOf(e.ReceivedAt.UnixMicro())) {
@@ -46,8 +44,7 @@ func (c *rollup) count(of *events, take func(day uint32) bool) {
 		}
 	}
 	for r := range c.counter.Rows() {
-		c.minute.Append(r.Minute)
-		c.hour.Append(r.Minute / 3600 * 3600)
+		c.time.Append(r.Minute)
 		c.day.Append(uint16(r.Day))
 		c.stage.add(r.Stage)
 		c.partner.add(r.Partner)
@@ -63,8 +60,7 @@ func (c *rollup) count(of *events, take func(day uint32) bool) {
 // reset forgets the batch and keeps the memory.
 func (c *rollup) reset() {
 	c.counter.Reset()
-	c.byMin.Reset()
-	c.hour.Reset()
+	c.input.Reset()
 }
 
 // histograms is a Map column from bucket to events.
@@ -80,6 +76,16 @@ func (c *histograms) add(buckets []uint16, counts []uint32) {
 		c.counts = append(c.counts, uint64(n))
 	}
 	c.ends = append(c.ends, uint64(len(c.buckets)))
+}
+
+// addColumn adds the rows of a column that was read.
+func (c *histograms) addColumn(ends []uint64, buckets []uint16, counts []uint64) {
+	before := uint64(len(c.buckets))
+	c.buckets = append(c.buckets, buckets...)
+	c.counts = append(c.counts, counts...)
+	for _, end := range ends {
+		c.ends = append(c.ends, before+end)
+	}
 }
 
 // Type is part of proto.ColInput.

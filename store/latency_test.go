@@ -92,6 +92,7 @@ func TestLatencyOver(t *testing.T) {
 	t.Parallel()
 	d, db := migrated(t)
 	write(t, d, newRush(1, noon, time.Millisecond).batch(20_000))
+	sumHours(t, d)
 	f := func(stage string, us int64) {
 		t.Helper()
 		var events, slower int64
@@ -137,6 +138,7 @@ func TestRollupsAddUp(t *testing.T) {
 		}
 	}
 	f("latency_1m", "minute", "toStartOfMinute")
+	sumHours(t, d)
 	f("latency_1h", "hour", "toStartOfHour")
 }
 
@@ -160,6 +162,7 @@ func TestProofs(t *testing.T) {
 		d, db := migrated(t)
 		write(t, d, newRush(1, past.Add(-48*time.Hour), time.Millisecond).batch(500)) // before since
 		write(t, d, newRush(2, past, time.Second).batch(1000))
+		sumHours(t, d)
 		if spoil != "" {
 			db.Exec(t, spoil)
 		}

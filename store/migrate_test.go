@@ -216,12 +216,9 @@ func TestEverythingIsCommented(t *testing.T) {
 	}
 }
 
-// A database of the first two migrations, with an event in it, gets the rest.
-func TestMigrateFromEarlier(t *testing.T) {
-	t.Parallel()
-	db := chtest.New(t)
-	d := open(t, db, nil)
-	ctx := context.Background()
+// earlier makes a database of the first n migrations, and tells how many are left.
+func earlier(t *testing.T, d *DB, db *chtest.DB, n int) (left int) {
+	t.Helper()
 	all, err := sql.Migrations()
 	if err != nil {
 		t.Fatal(err)
@@ -229,7 +226,7 @@ func TestMigrateFromEarlier(t *testing.T) {
 	for _, text := range d.bootstrap().Statements {
 		db.Exec(t, text)
 	}
-	for _, m := range all[:2] {
+	for _, m := range all[:n] {
 		statements, err := m.Statements("")
 		if err != nil {
 			t.Fatal(err)
@@ -239,10 +236,20 @@ func TestMigrateFromEarlier(t *testing.T) {
 		}
 		db.Exec(t, fmt.Sprintf("INSERT INTO leadline_migrations (number, name, checksum) VALUES (%d, '%s', '%s')", m.Number, m.Name, m.Checksum))
 	}
+	return len(all) - n
+}
+
+// A database of the first two migrations, with an event in it, gets the rest.
+func TestMigrateFromEarlier(t *testing.T) {
+	t.Parallel()
+	db := chtest.New(t)
+	d := open(t, db, nil)
+	ctx := context.Background()
+	left := earlier(t, d, db, 2)
 	db.Exec(t, "INSERT INTO events (id, received_at, stage, wait_us, duration_us, status) VALUES ('old', now64(6), ['a'], [1], [2], ['ok'])")
 	db.Exec(t, "INSERT INTO rejected (id, received_at) VALUES ('old', now64(6))")
 	done, err := d.Migrate(ctx)
-	if err != nil || len(done) != len(all)-2 {
+	if err != nil || len(done) != left {
 		t.Fatalf("did %s, %v", names(done), err)
 	}
 	write(t, d, &leadline.Batch{

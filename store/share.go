@@ -129,11 +129,16 @@ func (w *writer) settled(ctx context.Context, token string) error {
 // ask runs a query on the writer's own connection, to the server that knows the token; each is called for every block of
 // its answer. After an error the connection is given up.
 func (w *writer) ask(ctx context.Context, query string, into proto.Results, each func()) error {
+	return w.askWith(ctx, query, nil, into, each)
+}
+
+func (w *writer) askWith(ctx context.Context, query string, params map[string]any, into proto.Results, each func()) error {
 	conn := w.conn
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
 	q := ch.Query{
-		Body:   query,
-		Result: into,
+		Body:       query,
+		Parameters: ch.Parameters(params),
+		Result:     into,
 		OnResult: func(_ context.Context, b proto.Block) error {
 			if b.Rows > 0 {
 				each()

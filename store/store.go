@@ -43,6 +43,7 @@ type DB struct {
 	read    driver.Conn
 	writers chan *writer
 	uneven  uneven
+	hours   hours
 	turn    atomic.Uint32   // which address the next writer dials first
 	life    context.Context // ends with Close
 	end     context.CancelFunc

@@ -11,7 +11,7 @@ import (
 	"leadline/latency"
 )
 
-// uneven counts what is between two inserts that only together leave the tables even: events and its rollups, a note in
+// uneven counts what is between two inserts that only together leave the tables even: events and its rollup, a note in
 // erasures and the deletion.
 type uneven struct {
 	mu             sync.Mutex
@@ -42,9 +42,9 @@ var errUneven = errors.New("other batches or an erasure are under way, and the r
 // cell is what a rollup counts by, the stage and the minute apart: a retry may count in another minute.
 type cell struct{ partner, campaign string }
 
-// rollupAbsent reports whether a rollup lacks a day of the batch, whose events are there.
+// minutesAbsent reports whether latency_1m lacks a day of the batch, whose events are there.
 //
-// A rollup knows no ids, but it has to count what events and erasures hold together, by day, partner and campaign
+// It knows no ids, but it has to count what events and erasures hold together, by day, partner and campaign
 // (erasures: by day and partner). If it lacks at least what the batch has of every partner and campaign, it lacks the
 // batch. No time border is needed, because all else is still: Leadline writes one batch after the other until each is
 // stored, and is the only one that writes to tables that are not replicated (several Leadlines share replicated ones, which
@@ -53,9 +53,9 @@ type cell struct{ partner, campaign string }
 // partner and campaign of its; or an erasure that was killed between its note and its deletion.
 //
 // Cost: reads partner and campaign of the day's events: 0.1 s of CPU for 10 million.
-func (w *writer) rollupAbsent(ctx context.Context, d *DB, table string, b *block, day uint32) (bool, error) {
+func (w *writer) minutesAbsent(ctx context.Context, d *DB, b *block, day uint32) (bool, error) {
 	running, before := d.uneven.now()
-	lacks, erased, err := w.lacks(ctx, table, day)
+	lacks, erased, err := w.lacks(ctx, day)
 	if err != nil {
 		return false, err
 	}
@@ -81,9 +81,9 @@ func (w *writer) rollupAbsent(ctx context.Context, d *DB, table string, b *block
 	return true, nil
 }
 
-// lacks counts a day: the events that are there and that a rollup does not count, less those that it counts and that are
+// lacks counts a day: the events that are there and that latency_1m does not count, less those that it counts and that are
 // gone; and how many of each partner were erased.
-func (w *writer) lacks(ctx context.Context, table string, day uint32) (map[cell]int64, map[string]int64, error) {
+func (w *writer) lacks(ctx context.Context, day uint32) (map[cell]int64, map[string]int64, error) {
 	lacks, erased := map[cell]int64{}, map[string]int64{}
 	var partner, campaign proto.ColStr
 	var n proto.ColInt64
@@ -91,8 +91,8 @@ func (w *writer) lacks(ctx context.Context, table string, day uint32) (map[cell]
 	err := w.ask(ctx, fmt.Sprintf(`SELECT partner, campaign, sum(n) AS n FROM (
 			SELECT partner, campaign, toInt64(count()) AS n FROM events WHERE toDate(received_at) = toDate(%[1]d) GROUP BY partner, campaign
 			UNION ALL
-			SELECT partner, campaign, -toInt64(sum(events)) AS n FROM %[2]s WHERE day = toDate(%[1]d) AND stage = %[3]s GROUP BY partner, campaign
-		) GROUP BY partner, campaign SETTINGS apply_mutations_on_fly = 1`, day, table, literal(latency.Whole)),
+			SELECT partner, campaign, -toInt64(sum(events)) AS n FROM latency_1m WHERE day = toDate(%[1]d) AND stage = %[2]s GROUP BY partner, campaign
+		) GROUP BY partner, campaign SETTINGS apply_mutations_on_fly = 1`, day, literal(latency.Whole)),
 		proto.Results{{Name: "partner", Data: &partner}, {Name: "campaign", Data: &campaign}, {Name: "n", Data: &n}},
 		func() {
 			for i := range n {

@@ -82,6 +82,14 @@ func example(name, kind string) any {
 		return noon
 	case strings.HasPrefix(kind, "Float"):
 		return 0.95
+	case name == "since" && kind == "UInt32":
+		return int64(0)
+	case name == "hour":
+		return noon.Unix()
+	case name == "before":
+		return noon.Add(2 * time.Hour).Unix()
+	case name == "day":
+		return noon.Unix() / 86400
 	case strings.HasPrefix(kind, "UInt"), strings.HasPrefix(kind, "Int"):
 		return int64(60)
 	case strings.HasPrefix(kind, "Array"):
@@ -105,6 +113,9 @@ func TestQueries(t *testing.T) {
 	b.Rejected = []leadline.Rejected{{ReceivedAt: noon.Add(time.Hour), Partner: "acme", ID: "looked-for", Code: "schema_violation"}}
 	b.Events[0].Partner, b.Events[0].ID = "acme", "looked-for"
 	if err := d.Write(context.Background(), b); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.SumHours(context.Background(), noon.Add(time.Hour+hourRests)); err != nil { // of two
 		t.Fatal(err)
 	}
 	if _, err := d.Select(context.Background(), leadline.Query{Name: "leadline rule=volume/IntakeStopped", SQL: "SELECT 1"}); err != nil {

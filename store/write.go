@@ -64,7 +64,7 @@ type writer struct {
 	rejected *rejected
 }
 
-func newWriter() *writer { return &writer{rollup: newRollup(), rejected: newRejected()} }
+func newWriter() *writer { return &writer{rollup: newRollup("minute"), rejected: newRejected()} }
 
 func (w *writer) write(ctx context.Context, d *DB, b *block) error {
 	if b.events.rows() > 0 {
@@ -78,7 +78,7 @@ func (w *writer) write(ctx context.Context, d *DB, b *block) error {
 	return nil
 }
 
-// writeEvents inserts the events before what they add up to: a rollup never knows an event that no table has.
+// writeEvents inserts the events before what they add up to: the rollup never knows an event that no table has.
 func (w *writer) writeEvents(ctx context.Context, d *DB, b *block) error {
 	defer d.uneven.begin()()
 	days := func() []uint32 { return daysOf(slices.Values(b.events.receivedAt.ColInt64)) }
@@ -96,27 +96,15 @@ func (w *writer) writeEvents(ctx context.Context, d *DB, b *block) error {
 	}
 	defer w.rollup.reset()
 	w.rollup.count(b.events, all)
-	for _, r := range []struct {
-		table string
-		rows  func(*rollup) proto.Input
-	}{
-		{"latency_1m", func(r *rollup) proto.Input { return r.byMin }},
-		{"latency_1h", func(r *rollup) proto.Input { return r.byHour }},
-	} {
-		err := w.put(ctx, d, b.token, &share{
-			table: r.table, rows: r.rows(w.rollup), days: days,
-			only: func(take func(uint32) bool) proto.Input {
-				some := newRollup()
-				some.count(b.events, take)
-				return r.rows(some)
-			},
-			absent: func(ctx context.Context, day uint32) (bool, error) { return w.rollupAbsent(ctx, d, r.table, b, day) },
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return w.put(ctx, d, b.token, &share{
+		table: "latency_1m", rows: w.rollup.input, days: days,
+		only: func(take func(uint32) bool) proto.Input {
+			some := newRollup("minute")
+			some.count(b.events, take)
+			return some.input
+		},
+		absent: func(ctx context.Context, day uint32) (bool, error) { return w.minutesAbsent(ctx, d, b, day) },
+	})
 }
 
 func (w *writer) writeRejected(ctx context.Context, d *DB, b *block) error {
@@ -175,7 +163,7 @@ func (w *writer) insert(ctx context.Context, table, token string, input proto.In
 			ch.SettingInt("insert_distributed_sync", 1), // on a cluster: all shards have it before the answer
 			ch.SettingInt("max_partitions_per_insert_block", 0),
 			ch.SettingInt("optimize_on_insert", 0), // a batch's rollup is summed up already; summing again doubles its cost
-			{Key: "log_comment", Value: "leadline write " + table},
+			{Key: "log_comment", Value: comment(table)},
 		},
 	})
 	if err != nil {
@@ -184,6 +172,9 @@ func (w *writer) insert(ctx context.Context, table, token string, input proto.In
 	}
 	return known, nil
 }
+
+// comment marks the inserts into a table in ClickHouse's lists of queries.
+func comment(table string) string { return "leadline write " + table }
 
 func leftOut(e ch.ProfileEvent) bool { return e.Name == "DuplicatedInsertedBlocks" && e.Value > 0 }
 

@@ -39,7 +39,7 @@ spec:
 	if status, body := h.post(t, h.apiKey, `{"id":"1","type":"lead.started","campaign":"spring","payload":{"start_param":"x"}}`); status != http.StatusAccepted {
 		t.Fatalf("%d %s", status, body)
 	}
-	eventually(t, "the event is stored", func() bool { return h.sql(t, "SELECT sum(events) FROM latency_1h WHERE stage = 'e2e'") == "1" })
+	eventually(t, "the event is stored", func() bool { return h.sql(t, "SELECT sum(events) FROM latency_1m WHERE stage = 'e2e'") == "1" })
 	out, errs, code := leadlineDoes(t, nil, "check", "--data", "--config", h.config, rules)
 	if code != 0 || errs != "" {
 		t.Errorf("exit code %d, said %q", code, errs)

@@ -5,12 +5,14 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"strings"
+	"testing"
 	"time"
-)
 
-// rollups count events at the pseudo-stage e2e.
-var rollups = []string{"latency_1m", "latency_1h"}
+	"leadline/state"
+	"leadline/store"
+)
 
 // storedWithin bounds the wait for the backlog of a round: one write may first have to time out.
 const storedWithin = 2 * time.Minute
@@ -61,9 +63,7 @@ func (x *torture) settled() {
 	x.never("SELECT (SELECT count() FROM journeys) - (SELECT count() FROM events)")
 	x.never("SELECT countIf(arraySum(wait_us) + arraySum(duration_us) != e2e_us) FROM events")
 	x.never("SELECT countIf(JSONExtractString(payload, 'start_param') != id) FROM events")
-	for _, table := range rollups {
-		x.rollup(table)
-	}
+	x.rollup("latency_1m")
 }
 
 // arrive asks until nothing is missing, or no longer.
@@ -103,9 +103,28 @@ func (x *torture) rollup(table string) {
 	}
 }
 
+// hours sums all hours up, as Leadline does once they are over, and holds latency_1h against events.
+func (x *torture) hours() {
+	x.Helper()
+	password := "torture-writer"
+	if x.engine == nil {
+		password = x.h.secret(x, "clickhouse.writer")
+	}
+	db, err := store.Open(x.Context(), store.Options{Addrs: []string{x.h.native}, Database: "leadline", Username: "leadline", Password: password})
+	if err != nil {
+		x.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.SumHours(x.Context(), time.Now().Add(2*time.Hour)); err != nil {
+		x.Error(err)
+	}
+	x.rollup("latency_1h")
+}
+
 // everything compares all rows that there are with all items that were ever posted.
 func (x *torture) everything() {
 	x.Helper()
+	x.hours()
 	rows := map[string]int{}
 	for line := range strings.Lines(x.h.sql(x, "SELECT partner, id FROM events")) {
 		rows[strings.TrimSpace(line)]++
@@ -136,4 +155,23 @@ func (x *torture) everything() {
 	}
 	x.Logf("in the end: %d events acknowledged, %d lost, %d doubled; %d stored without an acknowledgement; %d rejected items; e2e p50, p99, max in ms: %s",
 		acked, lost, doubled, unsure, bad, x.h.sql(x, "SELECT arrayMap(x -> round(x / 1000), quantilesExact(0.5, 0.99, 1)(e2e_us)) FROM events"))
+}
+
+// secret reads what a house keeps in its state.
+func (h *house) secret(t testing.TB, name string) (value string) {
+	t.Helper()
+	db, err := state.Open(filepath.Join(h.dir, "data", "state.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	err = db.View(t.Context(), func(tx *state.Tx) error {
+		b, _, err := tx.Setting(name)
+		value = string(b)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return value
 }

@@ -4,6 +4,7 @@ package storetest
 import (
 	"context"
 	"testing"
+	"time"
 
 	"leadline"
 	"leadline/internal/chtest"
@@ -37,6 +38,14 @@ func Open(tb testing.TB, ch *chtest.DB) *store.DB {
 		}
 	})
 	return db
+}
+
+// SumHours sums up every hour of what was written. It is called once all of that is there.
+func SumHours(tb testing.TB, db *store.DB) {
+	tb.Helper()
+	if _, err := db.SumHours(tb.Context(), time.Now().Add(10*365*24*time.Hour)); err != nil {
+		tb.Fatal(err)
+	}
 }
 
 // Write stores a batch that is at hand.

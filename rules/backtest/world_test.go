@@ -86,6 +86,7 @@ func live(t testing.TB) world {
 			t.Fatal(err)
 		}
 	}
+	storetest.SumHours(t, db)
 	return w
 }
 

@@ -68,7 +68,7 @@ func (c *Cost) add(r Read, name string) {
 }
 
 // minutes is how much of a window comes from its minutes, at most: two broken hours and the time to settle.
-func (m *Measure) minutes() time.Duration { return min(m.Window, 2*time.Hour+settle) }
+func (m *Measure) minutes() time.Duration { return min(m.Window, 2*time.Hour+Settle) }
 
 // table is where the measure's rows are, apart from the rollup.
 func (m *Measure) table() string {

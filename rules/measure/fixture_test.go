@@ -95,6 +95,7 @@ func seed(tb testing.TB) *past {
 			tb.Fatal(err)
 		}
 	}
+	storetest.SumHours(tb, db)
 	if err := db.Close(); err != nil {
 		tb.Fatal(err)
 	}

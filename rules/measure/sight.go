@@ -38,7 +38,7 @@ func sightsOf(a *Ask) (out []sight) {
 // minutes since.
 func (s sight) parts(end time.Time) (hours, minutes span) {
 	to := floor(end.Unix(), 60)
-	settled := floor(to-int64(settle/time.Second), 3600)
+	settled := floor(to-int64(Settle/time.Second), 3600)
 	from := floor(settled-int64(s.horizon/time.Second), 3600)
 	return span{from, settled}, span{settled, floor(to, int64(sightEvery/time.Second))}
 }

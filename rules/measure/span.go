@@ -11,9 +11,9 @@ const (
 	hoursKept   = 399 * 24 * time.Hour
 )
 
-// settle is how long an hour has to be over before it is read from the hourly tier, and remembered: what is still under
+// Settle is how long an hour has to be over before it is read from the hourly tier, and remembered: what is still under
 // way into ClickHouse is seen as long as its minutes are read again.
-const settle = 5 * time.Minute
+const Settle = 5 * time.Minute
 
 // span is a half-open time in seconds since 1970.
 type span struct{ from, to int64 }
@@ -29,7 +29,7 @@ func tiers(end time.Time, window time.Duration) (minutes []span, hours span) {
 	if window > minutesKept {
 		from = floor(from, 3600)
 	}
-	first, last := -floor(-from, 3600), floor(to-int64(settle/time.Second), 3600)
+	first, last := -floor(-from, 3600), floor(to-int64(Settle/time.Second), 3600)
 	if first >= last {
 		return []span{{from, to}}, span{}
 	}

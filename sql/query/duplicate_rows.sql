@@ -9,7 +9,8 @@
 -- Not 0 for a rollup: it got a batch twice, or events were deleted by hand. Its quantiles hardly move; don't take counts
 -- from it for that day.
 --
--- Only what is whole counts: minutes, and for latency_1h hours, that ended two minutes ago. Events that Erase deleted
+-- Only what is whole counts: minutes that ended two minutes ago, and for latency_1h, which is summed up out of them once an
+-- hour is over, hours that ended five minutes ago. Events that Erase deleted
 -- count as there, since the rollups still count them.
 --
 -- Parameters: since: received_at from the start of this day on (UTC); usually yesterday.
@@ -17,7 +18,7 @@
 -- hourly at most, with a timeout of a minute; missing_rows, at a tenth of that, notices most of the same.
 WITH
     toStartOfMinute(now('UTC') - INTERVAL 2 MINUTE) AS whole_minute,
-    toStartOfHour(whole_minute) AS whole_hour,
+    toStartOfHour(now('UTC') - INTERVAL 5 MINUTE) AS whole_hour,
     toDate({since:DateTime64(6, 'UTC')}) AS first_day,
     (
         SELECT (count(), countIf(minute < whole_hour), uniqExact(sipHash64(partner, id)))
