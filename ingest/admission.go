@@ -33,6 +33,7 @@ type admission struct {
 	weights atomic.Uint64   // of the lanes: fair in the upper half, overflow in the lower
 	size    atomic.Int64    // bytes an item of the newest requests
 	held    atomic.Int64    // bytes of the bodies that are held back
+	cooling atomic.Int64    // and of those that are to be refused
 	large   chan struct{}   // a place for each large body that may be decoded at once
 }
 
@@ -65,8 +66,12 @@ func (a *admission) enter(ctx context.Context, r *Request) (leave func(), proble
 	n := 1 + len(r.Body)/int(a.size.Load())
 	lane := a.shares.lane(now, r.Partner, n, a.pressure) // counts what is refused, too: who is held back still asks for it
 	wait, ok := a.hold(now, lane, n)
+	if wait > 0 && lane == spool.Overflow {
+		a.shares.waits(now, r.Partner)
+	}
 	switch {
 	case !ok && !r.telegram:
+		a.cool(ctx, lane, int64(len(r.Body)), wait)
 		return nil, behind(lane, wait)
 	case !ok:
 		wait = maxHold
@@ -89,6 +94,17 @@ func (a *admission) enter(ctx context.Context, r *Request) (leave func(), proble
 	case <-ctx.Done():
 		return nil, tooLong(ctx)
 	}
+}
+
+// cool lets a sender above its share wait for its refusal, as long as that holds little memory: one that comes again at once
+// takes from the others the CPU that its bodies are read with, for nothing.
+func (a *admission) cool(ctx context.Context, lane spool.Lane, body int64, wait time.Duration) {
+	if lane != spool.Overflow || a.cooling.Load() > littleHeld {
+		return
+	}
+	a.cooling.Add(body)
+	pause(ctx, min(wait, maxHold))
+	a.cooling.Add(-body)
 }
 
 // admit says which lane a request of n items takes, if its partner may send as many.
@@ -141,7 +157,11 @@ func (a *admission) hold(now time.Duration, lane spool.Lane, n int) (time.Durati
 	rate := a.capacity(lane, rates)
 	limit := 0.0
 	if a.drain.measured() >= paceTells {
-		limit = pace(rate, a.waiting[lane].Load())
+		backlog := paceBacklog
+		if a.shares.crowded.Load() {
+			backlog = paceCrowded
+		}
+		limit = pace(rate, a.waiting[lane].Load(), backlog)
 	}
 	if lane == spool.Overflow && limit == 0 {
 		limit = rate // always: a backlog of theirs would keep every core busy, and the others waiting for one
@@ -153,8 +173,8 @@ func (a *admission) hold(now time.Duration, lane spool.Lane, n int) (time.Durati
 	return a.pacers[lane].hold(now, n, limit, most)
 }
 
-// headroom is the part of the capacity that the overflow lane leaves unused, because the others' waits grow without
-// bound as the last of it is used up.
+// headroom is the part of the capacity that is not shared out and that the overflow lane leaves unused, because the others'
+// waits grow without bound as the last of it is used up.
 const headroom = 0.2
 
 // capacity is how many events a second a lane could drain: what the other one leaves, and at least its weight's part.
@@ -173,7 +193,7 @@ func (a *admission) pressure() pressure {
 	rates, known := a.drain.rates(a.clock.now())
 	all := rates[spool.Fair] + rates[spool.Overflow]
 	waiting := float64(a.waiting[spool.Fair].Load() + a.waiting[spool.Overflow].Load())
-	return pressure{behind: known && waiting > max(all*shareBacklog, shareLeast), drain: all}
+	return pressure{behind: known && waiting > max(all*shareBacklog, shareLeast), drain: all * (1 - headroom)}
 }
 
 // spooled counts what a request has added to a lane.

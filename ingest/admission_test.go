@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"leadline/ingest/spool"
@@ -166,4 +167,39 @@ func TestFewSendersAreHeld(t *testing.T) {
 	if wait, ok := a.hold(now, spool.Overflow, 1); ok {
 		t.Errorf("in the overflow lane one is held for %v", wait)
 	}
+}
+
+// Who is above its share learns so half a second later at most and stays where it is as long as it does; others learn at once.
+func TestRefusalsAboveTheShareAreLate(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := openSpool(t, dir, nil)
+		a := newAdmission(s, limit.New(limit.Policy{}, nil), newClock())
+		a.waiting[spool.Fair].Store(1e6)
+		a.held.Store(littleHeld)
+		a.drain.stored(spool.Fair, 16_000, 0, 2*time.Second)
+		for lane := range a.pacers {
+			a.hold(a.clock.now(), spool.Lane(lane), 1e6)
+		}
+		a.shares.lane(0, "loud", 1, a.pressure)
+		a.shares.partners["loud"].overflow = time.Second
+		refused := func(partner string, code string, after time.Duration) {
+			t.Helper()
+			began := time.Now()
+			_, problem := a.enter(t.Context(), &Request{Partner: partner, Body: make([]byte, 1000)})
+			if problem == nil || problem.Code != code || time.Since(began) != after {
+				t.Errorf("%s: %+v after %v, want %s after %v", partner, problem, time.Since(began), code, after)
+			}
+		}
+		refused("calm", CodeOverloaded, 0)
+		for range 10 {
+			refused("loud", CodeOverShare, maxHold)
+		}
+		a.cooling.Store(littleHeld + 1)
+		refused("loud", CodeOverShare, 0)
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 }

@@ -19,6 +19,7 @@ type pacer struct {
 
 const (
 	paceBacklog = 1.0                    // seconds of work that may wait before anybody is held
+	paceCrowded = 4.0                    // while somebody takes the overflow lane: what he had sent before waits among the others' events, who are not to be held for it
 	paceLeast   = 64_000                 // events: a full segment; small batches tell little of what large ones could do
 	paceTells   = paceLeast / 4          // events whose storing was measured: behind such a backlog the next batch has twice as many
 	maxHold     = 500 * time.Millisecond // longer waits are refused, for they fill memory with bodies
@@ -26,10 +27,10 @@ const (
 	littleHeld  = 16 << 20               // bytes of bodies
 )
 
-// pace is how many events a second may pass while so many wait and the lane drains at a rate, 0 for as many as come. At
-// a backlog of one second it is what is stored, at two or more half of that.
-func pace(rate float64, waiting int64) float64 {
-	target := max(rate*paceBacklog, paceLeast)
+// pace is how many events a second may pass while so many wait and the lane drains at a rate, 0 for as many as come. Up to
+// a backlog of so many seconds it is that, there it is what is stored, at twice as many or more half of that.
+func pace(rate float64, waiting int64, backlog float64) float64 {
+	target := max(rate*backlog, paceLeast)
 	if rate == 0 || float64(waiting) <= target {
 		return 0
 	}

@@ -56,18 +56,22 @@ func TestPace(t *testing.T) {
 	for _, c := range []struct {
 		rate    float64
 		waiting int64
+		backlog float64
 		want    float64
 	}{
-		{100_000, 90_000, 0},
-		{100_000, 110_000, 95_000},
-		{100_000, 150_000, 75_000},
-		{100_000, 200_000, 50_000},
-		{100_000, 1e9, 50_000},
-		{0, 1e9, 0},
-		{100, 15_000, 0},
-		{100, 1e9, 50},
+		{100_000, 90_000, 1, 0},
+		{100_000, 110_000, 1, 95_000},
+		{100_000, 150_000, 1, 75_000},
+		{100_000, 200_000, 1, 50_000},
+		{100_000, 1e9, 1, 50_000},
+		{0, 1e9, 1, 0},
+		{100, 15_000, 1, 0},
+		{100, 1e9, 1, 50},
+		{100_000, 390_000, 4, 0},
+		{100_000, 440_000, 4, 95_000},
+		{100_000, 1e9, 4, 50_000},
 	} {
-		if got := pace(c.rate, c.waiting); math.Abs(got-c.want) > 1 {
+		if got := pace(c.rate, c.waiting, c.backlog); math.Abs(got-c.want) > 1 {
 			t.Errorf("storing %.0f a second with %d waiting the pace is %.0f, want %.0f", c.rate, c.waiting, got, c.want)
 		}
 	}

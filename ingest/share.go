@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"leadline/ingest/spool"
@@ -16,6 +17,8 @@ import (
 type shares struct {
 	weigh  func(fair, overflow int)
 	weight func(partner string) int
+
+	crowded atomic.Bool // somebody takes the overflow lane
 
 	mu       sync.Mutex
 	partners map[string]*share
@@ -32,13 +35,13 @@ type share struct {
 }
 
 const (
-	shareLook   = 250 * time.Millisecond
-	shareStays  = 5 * time.Second // in the overflow lane after the last look that found it above its share
+	shareLook   = 125 * time.Millisecond
+	shareStays  = 5 * time.Second // in the overflow lane after it was last found above its share
 	shareSlack  = 1.1             // above its share by a tenth is not above
 	shareActive = 1.0             // events a second that make a partner count
 
 	// What waits usually is what came in a quarter of a second (Options.MinAge), which at full load is a quarter of what
-	// is stored in one. Nobody is moved as long as all that is asked for can be stored, however much waits.
+	// is stored in one. Nobody is moved as long as four fifths of the capacity suffice for what is asked, however much waits.
 	shareBacklog = 0.3 // seconds of work
 	shareLeast   = 2_000
 )
@@ -76,10 +79,20 @@ func (s *shares) of(now time.Duration, partner string) spool.Lane {
 	return spool.Fair
 }
 
+// waits says that a partner had to wait in the overflow lane, or was refused there: with all that it asks for it would be
+// moved again as soon as it came back.
+func (s *shares) waits(now time.Duration, partner string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p := s.partners[partner]; p != nil && now < p.overflow {
+		p.overflow = now + shareStays
+	}
+}
+
 // pressure is how the way to ClickHouse is doing.
 type pressure struct {
 	behind bool    // so much waits that somebody may have to make room
-	drain  float64 // events a second that ClickHouse takes
+	drain  float64 // events a second to share out: most of what ClickHouse takes
 }
 
 // look measures everybody's rate and, where ClickHouse is behind, finds who is above a share.
@@ -114,6 +127,7 @@ func (s *shares) look(now time.Duration, state pressure) {
 			fair += p.weight
 		}
 	}
+	s.crowded.Store(overflow > 0)
 	s.weigh(max(1, int(fair)), max(1, int(overflow)))
 }
 

@@ -43,13 +43,36 @@ func TestSharesMoveWhoSendsMore(t *testing.T) {
 			t.Errorf("%s takes lane %d", partner, lane)
 		}
 	}
-	if fair != 9 || overflow != 1 {
-		t.Errorf("the lanes weigh %d and %d, want 9 partners and 1", fair, overflow)
+	if fair != 9 || overflow != 1 || !s.crowded.Load() {
+		t.Errorf("the lanes weigh %d and %d, want 9 partners and 1; crowded: %t", fair, overflow, s.crowded.Load())
+	}
+	for now := 6 * time.Second; now < 16*time.Second; now += time.Second {
+		s.waits(now, "loud")
+		lanes = traffic(s, now, time.Second, rates, pressure{drain: 30_000})
+	}
+	if lanes["loud"] != spool.Overflow {
+		t.Error("who still waits in the overflow lane is moved back")
 	}
 	rates["loud"] = 1_000
-	traffic(s, 6*time.Second, shareStays+time.Second, rates, pressure{drain: 30_000})
-	if lanes = traffic(s, 12*time.Second, time.Second, rates, pressure{drain: 30_000}); lanes["loud"] != spool.Fair {
+	traffic(s, 16*time.Second, shareStays+time.Second, rates, pressure{drain: 30_000})
+	if lanes = traffic(s, 22*time.Second, time.Second, rates, pressure{drain: 30_000}); lanes["loud"] != spool.Fair || s.crowded.Load() {
 		t.Error("who is modest again stays in the overflow lane")
+	}
+}
+
+// Until somebody is moved the others wait among what he sends.
+func TestSharesMoveSoon(t *testing.T) {
+	t.Parallel()
+	rates := map[string]int{"loud": 140_000}
+	for i := range 9 {
+		rates[fmt.Sprint("calm", i)] = 10_000
+	}
+	s := newShares(even, func(int, int) {})
+	traffic(s, 0, time.Second, map[string]int{"loud": 10_000, "calm0": 10_000}, pressure{drain: 160_000})
+	for now := time.Second; traffic(s, now, 10*time.Millisecond, rates, pressure{behind: true, drain: 160_000})["loud"] == spool.Fair; now += 10 * time.Millisecond {
+		if now > 1400*time.Millisecond {
+			t.Fatal("four tenths of a second later it still takes the fair lane")
+		}
 	}
 }
 
