@@ -23,6 +23,7 @@ const (
 	fairEvents   = 100  // a request
 	fairShare    = 0.05 // of the capacity, each: 0.5 in all, which has to be calm, then 0.45 + 0.7
 	loudFactor   = 14
+	fairLength   = 4 // loads: the moment in which the loud one is found out is no twentieth of it
 )
 
 func measureFairness(ctx context.Context, o *options, _ *run) (any, error) {
@@ -41,7 +42,7 @@ func measureFairness(ctx context.Context, o *options, _ *run) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		loads[i] = load{Addr: s.addr, Shape: leadlineShape(key, fairEvents), Conns: 16, Events: fairEvents, For: 4 * o.seconds} // the moment in which the loud one is found out is not a twentieth of it
+		loads[i] = load{Addr: s.addr, Shape: leadlineShape(key, fairEvents), Conns: 16, Events: fairEvents, For: fairLength * o.seconds}
 	}
 	most, err := s.measure(ctx, load{Addr: s.addr, Shape: s.shape, Conns: 32, Events: fairEvents, For: o.seconds})
 	if err != nil {
