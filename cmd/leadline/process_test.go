@@ -21,6 +21,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"leadline/state"
 )
 
 // house is a data folder, a configuration with ports of its own, and the Leadline that runs on it at the moment.
@@ -239,6 +241,27 @@ func (h *house) ask(ctx context.Context, user, password, sql string) (status int
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	return resp.StatusCode, strings.TrimSuffix(string(body), "\n"), err
+}
+
+// secret reads what a house keeps in its state.
+func (h *house) secret(t testing.TB, name string) (value string) {
+	t.Helper()
+	db, err := state.Open(filepath.Join(h.dir, "data", "state.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	err = db.View(t.Context(), func(tx *state.Tx) error {
+		b, ok, err := tx.Setting(name)
+		if value = string(b); err == nil && !ok {
+			return errors.New("there is none")
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatalf("secret %s: %v", name, err)
+	}
+	return value
 }
 
 // sql reads as the analyst, as TSV.

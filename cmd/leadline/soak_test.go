@@ -4,18 +4,14 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"leadline/state"
 )
 
 var soakFor = flag.Duration("soak.for", 0, "how long TestSoak runs, 0: not at all; make soak FOR=3m")
@@ -126,22 +122,7 @@ type company struct {
 
 func newCompany(x *torture) *company {
 	x.Helper()
-	c := &company{h: x.h, did: map[string]int{}, answers: map[string]int{}}
-	db, err := state.Open(filepath.Join(x.h.dir, "data", "state.db"))
-	if err != nil {
-		x.Fatal(err)
-	}
-	err = db.Update(x.Context(), func(tx *state.Tx) error {
-		password, ok, err := tx.Setting("clickhouse.writer")
-		if !ok {
-			return errors.Join(err, errors.New("no password of the writer"))
-		}
-		c.writer = string(password)
-		return err
-	})
-	if err := errors.Join(err, db.Close()); err != nil {
-		x.Fatal(err)
-	}
+	c := &company{h: x.h, writer: x.h.secret(x, "clickhouse.writer"), did: map[string]int{}, answers: map[string]int{}}
 	c.ask(x.Context(), "leadline", "CREATE DATABASE IF NOT EXISTS beside")
 	c.ask(x.Context(), "leadline", "CREATE TABLE IF NOT EXISTS beside.pool (n UInt64) ENGINE = MergeTree ORDER BY n")
 	return c

@@ -5,12 +5,9 @@ package main
 import (
 	"fmt"
 	"net/http"
-	"path/filepath"
 	"strings"
-	"testing"
 	"time"
 
-	"leadline/state"
 	"leadline/store"
 )
 
@@ -155,23 +152,4 @@ func (x *torture) everything() {
 	}
 	x.Logf("in the end: %d events acknowledged, %d lost, %d doubled; %d stored without an acknowledgement; %d rejected items; e2e p50, p99, max in ms: %s",
 		acked, lost, doubled, unsure, bad, x.h.sql(x, "SELECT arrayMap(x -> round(x / 1000), quantilesExact(0.5, 0.99, 1)(e2e_us)) FROM events"))
-}
-
-// secret reads what a house keeps in its state.
-func (h *house) secret(t testing.TB, name string) (value string) {
-	t.Helper()
-	db, err := state.Open(filepath.Join(h.dir, "data", "state.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	err = db.View(t.Context(), func(tx *state.Tx) error {
-		b, _, err := tx.Setting(name)
-		value = string(b)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return value
 }
