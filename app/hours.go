@@ -45,8 +45,11 @@ func (h *hours) look(ctx context.Context, now time.Time) {
 	if !until.IsZero() {
 		h.until.Store(until.Unix())
 	}
+	if ctx.Err() != nil {
+		return // a sum that was cut off by the stop says nothing of ClickHouse
+	}
 	why := ""
-	if err != nil && ctx.Err() == nil {
+	if err != nil {
 		why = err.Error()
 	}
 	switch {

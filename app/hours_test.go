@@ -42,6 +42,12 @@ func TestRulesWaitForHours(t *testing.T) {
 		for range 3 {
 			f("it fails", reach.Add(time.Hour), reach)
 		}
+		stopped, stop := context.WithCancel(t.Context())
+		stop()
+		h.look(stopped, time.Now())
+		if got := strings.Count(log.String(), "\n"); got != 3 {
+			t.Errorf("%d lines, want two failures and the end of the first: a stop is none\n%s", got, &log)
+		}
 		until, broken = until.Add(time.Hour), nil
 		f("it works again", reach.Add(time.Hour), reach.Add(time.Hour))
 		if got := strings.Count(log.String(), "\n"); got != 4 {
