@@ -47,6 +47,7 @@ web/dist/.built: node_modules/.leadline $(shell find web -type f -not -path 'web
 
 .PHONY: test
 test: engine web ## run every test, against the real embedded ClickHouse
+	@test -d ../shared/data || echo "no ../shared/data: the tests over real Telegram updates and the Bot API's specification are SKIPPED" >&2
 	@go test -timeout 10m ./...
 
 .PHONY: race

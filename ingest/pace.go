@@ -19,7 +19,7 @@ type pacer struct {
 
 const (
 	paceBacklog = 1.0                    // seconds of work that may wait before anybody is held
-	paceCrowded = 4.0                    // while somebody takes the overflow lane: what he had sent before waits among the others' events, who are not to be held for it
+	paceCrowded = 4.0                    // while a partner takes the overflow lane: the others are not held for what it had sent before
 	paceLeast   = 64_000                 // events: a full segment; small batches tell little of what large ones could do
 	paceTells   = paceLeast / 4          // events whose storing was measured: behind such a backlog the next batch has twice as many
 	maxHold     = 500 * time.Millisecond // longer waits are refused, for they fill memory with bodies
@@ -27,8 +27,8 @@ const (
 	littleHeld  = 16 << 20               // bytes of bodies
 )
 
-// pace is how many events a second may pass while so many wait and the lane drains at a rate, 0 for as many as come. Up to
-// a backlog of so many seconds it is that, there it is what is stored, at twice as many or more half of that.
+// pace is how many events a second may pass while so many wait and the lane drains at a rate, 0 for as many as come. It
+// is 0 up to a backlog of so many seconds' work, there what is stored, and half of that at twice the backlog and beyond.
 func pace(rate float64, waiting int64, backlog float64) float64 {
 	target := max(rate*backlog, paceLeast)
 	if rate == 0 || float64(waiting) <= target {

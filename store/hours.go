@@ -85,11 +85,9 @@ func (w *writer) sumHours(ctx context.Context, d *DB, from, to, now time.Time) e
 // quietSince holds that no insert into latency_1m has been at work for that long: it could still add minutes to an hour that
 // ended since.
 func (w *writer) quietSince(ctx context.Context, age time.Duration) error {
-	query := fmt.Sprintf("SELECT count() AS n FROM system.processes WHERE query_kind = 'Insert' AND Settings['log_comment'] = %s AND elapsed >= %f", literal(comment("latency_1m")), age.Seconds())
-	var n proto.ColUInt64
-	running := uint64(0)
-	if err := w.ask(ctx, query, proto.Results{{Name: "n", Data: &n}}, func() { running += n.Row(0) }); err != nil {
-		return fmt.Errorf("see whether an old insert is still at work (needs the right SELECT ON system.processes): %w", err)
+	running, err := w.inserting(ctx, fmt.Sprintf("Settings['log_comment'] = %s AND elapsed >= %f", literal(comment("latency_1m")), age.Seconds()))
+	if err != nil {
+		return err
 	}
 	if running > 0 {
 		return fmt.Errorf("%d inserts into latency_1m that began %v ago or before are still at work", running, age.Round(time.Second))

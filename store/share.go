@@ -108,15 +108,10 @@ func absent(ctx context.Context, s *share, days []uint32) ([]uint32, error) {
 func (w *writer) settled(ctx context.Context, token string) error {
 	ctx, cancel := context.WithTimeout(ctx, endWithin)
 	defer cancel()
-	query := "SELECT count() AS n FROM system.processes WHERE query_kind = 'Insert' AND startsWith(Settings['insert_deduplication_token'], " + literal(token) + ")"
 	for {
-		var n proto.ColUInt64
-		running := uint64(0)
-		if err := w.ask(ctx, query, proto.Results{{Name: "n", Data: &n}}, func() { running += n.Row(0) }); err != nil {
-			return fmt.Errorf("see whether an earlier try is still at work (needs the right SELECT ON system.processes): %w", err)
-		}
-		if running == 0 {
-			return nil
+		running, err := w.inserting(ctx, "startsWith(Settings['insert_deduplication_token'], "+literal(token)+")")
+		if err != nil || running == 0 {
+			return err
 		}
 		select {
 		case <-time.After(checkEvery):
@@ -124,6 +119,17 @@ func (w *writer) settled(ctx context.Context, token string) error {
 			return fmt.Errorf("an earlier try under token %s is still at work: %w", token, context.Cause(ctx))
 		}
 	}
+}
+
+// inserting counts the inserts that are at work on the server and for which a condition on system.processes holds.
+func (w *writer) inserting(ctx context.Context, condition string) (running uint64, err error) {
+	var n proto.ColUInt64
+	err = w.ask(ctx, "SELECT count() AS n FROM system.processes WHERE query_kind = 'Insert' AND "+condition,
+		proto.Results{{Name: "n", Data: &n}}, func() { running += n.Row(0) })
+	if err != nil {
+		return 0, fmt.Errorf("see whether an earlier insert is still at work (needs the right SELECT ON system.processes): %w", err)
+	}
+	return running, nil
 }
 
 // ask runs a query on the writer's own connection, to the server that knows the token; each is called for every block of

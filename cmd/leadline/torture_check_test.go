@@ -103,7 +103,7 @@ func (x *torture) rollup(table string) {
 // hours sums all hours up, as Leadline does once they are over, and holds latency_1h against events.
 func (x *torture) hours() {
 	x.Helper()
-	password := "torture-writer"
+	password := outsideWriter
 	if x.engine == nil {
 		password = x.h.secret(x, "clickhouse.writer")
 	}

@@ -69,10 +69,13 @@ func newTorture(t *testing.T) *torture {
 	return &torture{T: t, r: rand.New(rand.NewPCG(*seed, name.Sum64())), did: map[string]int{}}
 }
 
+// outsideWriter is the writer's password of a ClickHouse outside.
+const outsideWriter = "torture-writer"
+
 // outside gives the house a ClickHouse of the test's own, behind a relay.
 func (x *torture) outside() {
 	x.Helper()
-	const writer, analyst = "torture-writer", "torture-analyst"
+	const writer, analyst = outsideWriter, "torture-analyst"
 	dir := x.TempDir()
 	said, err := os.Create(filepath.Join(dir, "engine.said"))
 	if err != nil {

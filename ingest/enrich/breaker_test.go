@@ -137,7 +137,7 @@ func TestBreakerProperties(t *testing.T) {
 			},
 			"end": func(t *rapid.T) {
 				if len(calls) == 0 {
-					t.Skip("no call on its way")
+					return
 				}
 				i := rapid.IntRange(0, len(calls)-1).Draw(t, "call")
 				c := calls[i]

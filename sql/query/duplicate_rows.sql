@@ -10,8 +10,8 @@
 -- from it for that day.
 --
 -- Only what is whole counts: minutes that ended two minutes ago, and for latency_1h, which is summed up out of them once an
--- hour is over, hours that ended five minutes ago. Events that Erase deleted
--- count as there, since the rollups still count them.
+-- hour is over, hours that ended five minutes ago. Events that Erase deleted count as there, since the rollups still count
+-- them.
 --
 -- Parameters: since: received_at from the start of this day on (UTC); usually yesterday.
 -- Cost: 0.3 µs of CPU and 33 bytes of memory an event, for it remembers a hash of each: 3 s and 0.3 GB for 10 million. Ask it
